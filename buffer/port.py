@@ -1,0 +1,103 @@
+"""
+The port: what ingest and the workers may ask of a log, whichever log it is.
+
+Every adapter passes the same suite, tests/contract/. The port holds only what Kafka and the
+embedded log can both promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Partition = int
+Offset = int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One entry of the log: a request's bytes, and headers that say whose they are, and since when."""
+
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumedRecord:
+    """A record with its coordinates. `appended_at_ns` is the log's own clock, Unix nanoseconds."""
+
+    partition: Partition
+    offset: Offset
+    appended_at_ns: int
+    record: Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits to be committed, and how long the oldest record has waited (seconds)."""
+
+    records: int
+    value_bytes: int
+    oldest_seconds: float
+
+
+class Producer(Protocol):
+    """The writing end. Safe to use from many tasks at once."""
+
+    async def append(self, record: Record) -> None:
+        """
+        Return once the log has the record durably: it survives the death of any process of ours.
+
+        Raises:
+            BufferFull: the log holds as much as it may.
+            BufferUnavailable: the log did not confirm in time. It may have the record all the same.
+        """
+
+    async def close(self) -> None:
+        """Finish the appends under way, within a bound, and let go. May be called twice."""
+
+
+class Consumer(Protocol):
+    """The reading end: the records it owns, from the last commit on. For one task at a time."""
+
+    async def consume(
+        self, *, value_bytes_max: int, wait_seconds_max: float
+    ) -> Sequence[ConsumedRecord]:
+        """
+        Return the next records, in offset order for each partition, as soon as there are
+        `value_bytes_max` of them or `wait_seconds_max` have passed; an empty sequence where none
+        came. At least one record is returned however large it is. A record is returned once, until
+        the consumer is opened again.
+
+        Raises:
+            BufferUnavailable: the log cannot be read right now.
+        """
+
+    async def commit(self, next_offsets: Mapping[Partition, Offset]) -> None:
+        """
+        Say that every record before `next_offsets` is done with. A new consumer starts there.
+        Committing an offset that is behind the last commit changes nothing.
+
+        Raises:
+            BufferUnavailable: the log did not confirm; the records may be given again.
+        """
+
+    async def backlog(self) -> Backlog:
+        """
+        Return what is not committed yet.
+
+        Raises:
+            BufferUnavailable: the log cannot be read right now.
+        """
+
+    async def close(self) -> None:
+        """Let go of the records not committed; the next consumer gets them. May be called twice."""
+
+
+def next_offsets(records: Sequence[ConsumedRecord]) -> dict[Partition, Offset]:
+    """Return, for each partition among `records`, what to commit once they are all done with."""
+    offsets: dict[Partition, Offset] = {}
+    for consumed in records:
+        offsets[consumed.partition] = max(offsets.get(consumed.partition, 0), consumed.offset + 1)
+    return offsets

@@ -1,0 +1,1 @@
+"""Running a process: configuration, errors, lifecycle, logging, metrics. Imports nothing of ours."""

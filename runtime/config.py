@@ -1,0 +1,257 @@
+"""
+The settings of every process: what there is, its default, its unit, and what it does.
+
+The classes below are the whole truth: docs/configuration.md is rendered from them. Where settings
+come from is runtime/settings.py's business.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+)
+
+# In order of preference; docs/sessions.md says who sends which.
+SESSION_KEYS = (
+    "langfuse.session.id",
+    "session.id",
+    "gen_ai.conversation.id",
+    "langfuse.trace.metadata.langfuse_session_id",
+    "langfuse.observation.metadata.langfuse_session_id",
+    "ai.telemetry.metadata.sessionId",
+    "ai.telemetry.metadata.session_id",
+    "traceloop.association.properties.session_id",
+    "lmnr.association.properties.session_id",
+    "langsmith.metadata.session_id",
+    "langsmith.metadata.thread_id",
+    "langsmith.metadata.conversation_id",
+    "mlflow.trace.session",
+    "gcp.vertex.agent.session_id",
+    "coding_agent.session.id",
+    "rum.sessionId",
+    "splunk.rumSessionId",
+    "highlight.session_id",
+    "ai.settings.context.sessionId",
+    "ai.settings.runtimeContext.sessionId",
+    "thread.id",
+    "conversation.id",
+)
+
+
+class HostPort(NamedTuple):
+    """An address to listen on or to reach. Port 0 lets the system choose one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _parse_host_port(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"'{text}' is not an address; write host:port, such as 127.0.0.1:4317")
+    return HostPort(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+Endpoint = Annotated[
+    HostPort, BeforeValidator(_parse_host_port), PlainSerializer(str, return_type=str)
+]
+
+
+class Section(BaseModel):
+    """A group of settings. Unknown keys are errors; nothing changes after the start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class EmbeddedBufferConfig(Section):
+    """The embedded log: SQLite files in `data_dir`."""
+
+    value_bytes_max: ByteSize = Field(
+        default=ByteSize(4 * 2**30),
+        description="How many bytes of spans may wait to be stored. Past it, exporters are told "
+        "to come back later (UNAVAILABLE, 503).",
+    )
+
+
+class BufferConfig(Section):
+    """Where accepted spans wait until they are stored."""
+
+    embedded: EmbeddedBufferConfig = EmbeddedBufferConfig()
+
+
+class GrpcConfig(Section):
+    """OTLP over gRPC."""
+
+    endpoint: Endpoint = Field(
+        default=HostPort("127.0.0.1", 4317), description="Where OTLP/gRPC is received."
+    )
+
+
+class HttpConfig(Section):
+    """OTLP over HTTP, and the health and metrics of the ingest process."""
+
+    endpoint: Endpoint = Field(
+        default=HostPort("127.0.0.1", 4318),
+        description="Where OTLP/HTTP is received, protobuf and JSON alike; also `/healthz`, "
+        "`/readyz` and `/metrics`.",
+    )
+
+
+class IngestConfig(Section):
+    """Receiving, validating and publishing spans."""
+
+    grpc: GrpcConfig = GrpcConfig()
+    http: HttpConfig = HttpConfig()
+    request_bytes_max: ByteSize = Field(
+        default=ByteSize(64 * 2**20),
+        description="The largest request, after decompression (OTLP 1.11 recommends 64 MiB).",
+    )
+    inflight_bytes_max: ByteSize = Field(
+        default=ByteSize(256 * 2**20),
+        description="How many bytes of requests one process holds at a time. Past it, exporters "
+        "are told to come back later.",
+    )
+    publish_seconds_max: PositiveFloat = Field(
+        default=8.0,
+        description="How long a request may wait for the buffer (seconds) before it is refused as "
+        "retryable. Exporters themselves give up after 10 s.",
+    )
+    without_keys: bool = Field(
+        default=False,
+        description="Receive on addresses beyond loopback although there are no project keys.",
+    )
+
+
+class TelemetryConfig(Section):
+    """The health and metrics of a process that listens for nothing else."""
+
+    endpoint: Endpoint = Field(
+        default=HostPort("127.0.0.1", 0),
+        description="Where the worker serves `/healthz`, `/readyz` and `/metrics`. Port 0 takes "
+        "any free one; the log says which.",
+    )
+
+
+class WorkerConfig(Section):
+    """Consuming, inserting, resolving and committing."""
+
+    batch_bytes_max: ByteSize = Field(
+        default=ByteSize(16 * 2**20), description="Spans are inserted once so many bytes wait …"
+    )
+    batch_seconds_max: PositiveFloat = Field(
+        default=0.5, description="… or the first of them has waited so long (seconds)."
+    )
+    telemetry: TelemetryConfig = TelemetryConfig()
+
+
+class StoreConfig(Section):
+    """ClickHouse: the embedded engine, or a server of yours."""
+
+    endpoint: Endpoint = Field(
+        default=HostPort("127.0.0.1", 8123),
+        description="Where the embedded store speaks ClickHouse's HTTP interface.",
+    )
+    url: str = Field(
+        default="",
+        description="A ClickHouse server to use instead of the embedded store, such as "
+        "`https://ch.example.com:8443` (25.8 or newer).",
+    )
+    database: str = Field(default="default", description="The database of all tables and views.")
+    user: str = Field(default="default", description="ClickHouse's user.")
+    password: SecretStr = Field(
+        default=SecretStr(""),
+        description="ClickHouse's password. The embedded store needs one beyond loopback.",
+    )
+    connections: PositiveInt = Field(
+        default=6, description="How many queries the embedded store runs side by side."
+    )
+    timeout_seconds: PositiveFloat = Field(
+        default=120.0, description="How long one statement may take (seconds) before it is retried."
+    )
+
+
+class SessionsConfig(Section):
+    """Which spans belong to which session."""
+
+    keys: tuple[str, ...] = Field(
+        default=SESSION_KEYS,
+        min_length=1,
+        description="The attributes that hold a session id, in order of preference; each is looked "
+        "for on the span, then on the resource.",
+    )
+
+
+class TimesConfig(Section):
+    """Which start times are believed."""
+
+    past_days_max: PositiveFloat = Field(
+        default=400.0,
+        description="A span that starts longer ago (days) is stored at its receive time and "
+        "flagged.",
+    )
+    future_days_max: PositiveFloat = Field(
+        default=1.0,
+        description="A span that starts further ahead (days) is stored at its receive time and "
+        "flagged.",
+    )
+
+
+class QueryConfig(Section):
+    """Pages and API."""
+
+    endpoint: Endpoint = Field(
+        default=HostPort("127.0.0.1", 8080), description="Where pages and API are served."
+    )
+
+
+class LogConfig(Section):
+    """What the processes say of themselves, on standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe lines that are written."
+    )
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="`auto`: JSON unless a person watches a terminal."
+    )
+
+
+class Config(Section):
+    """All settings of all processes."""
+
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="The folder of the embedded log and the embedded store.",
+    )
+    buffer: BufferConfig = BufferConfig()
+    ingest: IngestConfig = IngestConfig()
+    worker: WorkerConfig = WorkerConfig()
+    store: StoreConfig = StoreConfig()
+    sessions: SessionsConfig = SessionsConfig()
+    times: TimesConfig = TimesConfig()
+    query: QueryConfig = QueryConfig()
+    log: LogConfig = LogConfig()

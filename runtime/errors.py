@@ -1,0 +1,68 @@
+"""
+Our exception tree. Every error is either worth another try or not, from birth:
+
+* PipelineError
+  + RetryableError        the same call may succeed later
+    - BufferUnavailable   the log could not take or give records right now
+      x BufferFull        the log holds as many bytes as it may
+    - StoreUnavailable    ClickHouse is away, overloaded or out of time
+  + PermanentError        the same input will always be refused
+    - InvalidRequest      a request that is no OTLP, or over a limit
+    - StoreRefused        ClickHouse refused a statement
+      x UnreadableRecords ... because it could not parse the records sent along
+    - SchemaMismatch      the store's tables and views are not those of this release
+  + ConfigError           settings that cannot work; the message names them
+
+Errors of vendors (aiokafka, clickhouse-connect, sqlite3, grpc) are translated once, in that
+vendor's file.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Anything this system raises on purpose."""
+
+
+class RetryableError(PipelineError):
+    """The same call may succeed later; nothing is known to be wrong with its input."""
+
+
+class BufferUnavailable(RetryableError):
+    """The log could not take or give records right now."""
+
+
+class BufferFull(BufferUnavailable):
+    """The log holds as many bytes as it may; it drains as the workers catch up."""
+
+
+class StoreUnavailable(RetryableError):
+    """ClickHouse is away, overloaded, out of memory or out of time."""
+
+
+class PermanentError(PipelineError):
+    """The same input will always be refused."""
+
+
+class InvalidRequest(PermanentError):
+    """A request that cannot be read as OTLP, or that is over a limit."""
+
+
+class StoreRefused(PermanentError):
+    """ClickHouse refused a statement. `code` is ClickHouse's error code, 0 where it gave none."""
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnreadableRecords(StoreRefused):
+    """ClickHouse could not parse the records that were sent along with an insert."""
+
+
+class SchemaMismatch(PermanentError):
+    """The store's tables and views are not those of this release."""
+
+
+class ConfigError(PipelineError):
+    """Settings that cannot work. The message names each key and what to do."""

@@ -1,0 +1,100 @@
+"""
+What can happen, one function each: it counts and logs together, so that the two never disagree.
+
+Nothing else touches the metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+from runtime import metrics
+
+log = structlog.get_logger()
+
+
+def request_accepted(*, transport: str, spans: int, seconds: float) -> None:
+    """The buffer has the request's spans durably."""
+    metrics.requests.labels(transport, "success").inc()
+    metrics.accepted_spans.labels(transport).inc(spans)
+    metrics.request_seconds.labels(transport).observe(seconds)
+
+
+def request_refused(*, transport: str, spans: int, reason: str) -> None:
+    """The exporter is told to send the same request again later."""
+    metrics.requests.labels(transport, "refusal").inc()
+    metrics.refused_spans.labels(transport).inc(spans)
+    log.warning("request_refused", transport=transport, spans=spans, reason=reason)
+
+
+def request_failed(*, transport: str, reason: str) -> None:
+    """The request can never be accepted; its sender is told why."""
+    metrics.requests.labels(transport, "failure").inc()
+    log.info("request_failed", transport=transport, reason=reason)
+
+
+def spans_rejected(reasons: Mapping[str, int]) -> None:
+    """Invalid spans were left out of a request. `reasons` counts them by short reason."""
+    for reason, count in reasons.items():
+        metrics.rejected_spans.labels(reason).inc(count)
+    log.info("spans_rejected", **reasons)
+
+
+def request_repaired(repairs: Iterable[str]) -> None:
+    """Something in an accepted request was rewritten to be storable."""
+    for repair in repairs:
+        metrics.repaired_requests.labels(repair).inc()
+
+
+def items_discarded(*, signal: str, count: int) -> None:
+    """Metrics or logs were accepted and thrown away."""
+    metrics.discarded_items.labels(signal).inc(count)
+
+
+def bytes_in_flight(change: int) -> None:
+    """Requests came in (positive) or were answered (negative)."""
+    metrics.inflight_bytes.inc(change)
+
+
+def stage_finished(*, stage: str, seconds: float) -> None:
+    """A batch went through one stage of the worker."""
+    metrics.stage_seconds.labels(stage).observe(seconds)
+
+
+def batch_committed(
+    *, records: int, spans: int, value_bytes: int, seconds: float, waited_seconds: Iterable[float]
+) -> None:
+    """A batch is stored, its sessions are exact, and the log may forget it."""
+    metrics.committed_batches.inc()
+    metrics.inserted_spans.inc(spans)
+    metrics.inserted_bytes.inc(value_bytes)
+    for waited in waited_seconds:
+        metrics.queryable_seconds.observe(waited)
+    log.info(
+        "batch_committed",
+        records=records,
+        spans=spans,
+        value_bytes=value_bytes,
+        seconds=round(seconds, 3),
+    )
+
+
+def stage_retried(*, stage: str, error: str, wait_seconds: float) -> None:
+    """A stage failed in a way that may pass, and will be tried again."""
+    metrics.retries.labels(stage).inc()
+    log.warning("stage_retried", stage=stage, error=error, wait_seconds=round(wait_seconds, 2))
+
+
+def record_dead_lettered(*, partition: int, offset: int, reason: str) -> None:
+    """A record cannot be read by the store; it is kept whole in the dead letters."""
+    metrics.dead_lettered_records.inc()
+    log.error("record_dead_lettered", partition=partition, offset=offset, reason=reason)
+
+
+def backlog_measured(*, records: int, value_bytes: int, oldest_seconds: float) -> None:
+    """The worker looked how much waits for it."""
+    metrics.backlog_records.set(records)
+    metrics.backlog_bytes.set(value_bytes)
+    metrics.backlog_oldest_seconds.set(oldest_seconds)

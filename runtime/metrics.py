@@ -1,0 +1,109 @@
+"""
+Every metric, declared once: name, kind, labels, meaning. docs/metrics.md is rendered from here.
+
+Names follow the OpenTelemetry Collector's where it has the same thing. Labels are bounded: no
+project, no session, no trace. Values are set by runtime/events.py alone.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+accepted_spans = Counter(
+    "otelcol_receiver_accepted_spans",
+    "Spans that the buffer has durably, and that were acknowledged.",
+    ["transport"],
+    registry=REGISTRY,
+)
+refused_spans = Counter(
+    "otelcol_receiver_refused_spans",
+    "Spans that the exporter was told to send again later. Not lost.",
+    ["transport"],
+    registry=REGISTRY,
+)
+rejected_spans = Counter(
+    "sessiontrail_rejected_spans",
+    "Invalid spans, left out of an accepted request and reported by partial_success.",
+    ["reason"],
+    registry=REGISTRY,
+)
+repaired_requests = Counter(
+    "sessiontrail_repaired_requests",
+    "Accepted requests in which something had to be rewritten to be storable.",
+    ["repair"],
+    registry=REGISTRY,
+)
+requests = Counter(
+    "otelcol_receiver_requests",
+    "Requests, by how they ended: success, refusal (worth a retry), failure (never worth one).",
+    ["transport", "outcome"],
+    registry=REGISTRY,
+)
+discarded_items = Counter(
+    "sessiontrail_discarded_items",
+    "Metric points and log records that were accepted to keep exporters content, and not stored.",
+    ["signal"],
+    registry=REGISTRY,
+)
+inflight_bytes = Gauge(
+    "sessiontrail_ingest_inflight_bytes",
+    "Bytes of the requests that this process holds right now.",
+    registry=REGISTRY,
+)
+request_seconds = Histogram(
+    "sessiontrail_request_seconds",
+    "Time from the whole request to its answer, accepted requests only (seconds).",
+    ["transport"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+stage_seconds = Histogram(
+    "sessiontrail_stage_seconds",
+    "Time of one batch in one stage of the worker: insert, resolve, commit (seconds).",
+    ["stage"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+inserted_spans = Counter(
+    "sessiontrail_inserted_spans",
+    "Rows written to otel_traces. Repeats after a crash count again here, and nowhere else.",
+    registry=REGISTRY,
+)
+inserted_bytes = Counter(
+    "sessiontrail_inserted_bytes", "Bytes of the records that were inserted.", registry=REGISTRY
+)
+committed_batches = Counter(
+    "sessiontrail_committed_batches", "Batches inserted, resolved and committed.", registry=REGISTRY
+)
+dead_lettered_records = Counter(
+    "sessiontrail_dead_lettered_records",
+    "Records that the store could not read; they are kept whole in the dead letters.",
+    registry=REGISTRY,
+)
+retries = Counter(
+    "sessiontrail_retries",
+    "Attempts that failed and are repeated, by stage.",
+    ["stage"],
+    registry=REGISTRY,
+)
+backlog_records = Gauge(
+    "sessiontrail_backlog_records", "Records that wait to be committed.", registry=REGISTRY
+)
+backlog_bytes = Gauge(
+    "sessiontrail_backlog_bytes", "Bytes that wait to be committed.", registry=REGISTRY
+)
+backlog_oldest_seconds = Gauge(
+    "sessiontrail_backlog_oldest_seconds",
+    "How long the oldest record has waited to be committed (seconds).",
+    registry=REGISTRY,
+)
+queryable_seconds = Histogram(
+    "sessiontrail_queryable_seconds",
+    "Time from the acceptance of a request until its sessions show it, one sample a record (seconds).",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)

@@ -1,0 +1,50 @@
+"""
+The envelope: what the headers of a record in the buffer say, written by ingest, read by workers.
+
+The value of a record is a plain OTLP `ExportTraceServiceRequest`, so that an OpenTelemetry
+Collector can read our topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PROJECT = "sessiontrail-project"
+RECEIVED = "sessiontrail-received-unix-nano"
+ENCODING = "sessiontrail-encoding"
+
+OTLP_PROTO = "otlp_proto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Whose spans a record holds, and when they were received (Unix nanoseconds)."""
+
+    project: str
+    received_ns: int
+
+    def to_headers(self) -> dict[str, bytes]:
+        """Return the headers that say the same."""
+        return {
+            PROJECT: self.project.encode(),
+            RECEIVED: str(self.received_ns).encode(),
+            ENCODING: OTLP_PROTO.encode(),
+        }
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, bytes]) -> Envelope:
+        """
+        Read the headers.
+
+        Raises:
+            ValueError: one is missing or makes no sense.
+        """
+        try:
+            if headers[ENCODING].decode() != OTLP_PROTO:
+                raise ValueError(f"the encoding {headers[ENCODING]!r} is not known")
+            return cls(
+                project=headers[PROJECT].decode(), received_ns=int(headers[RECEIVED].decode())
+            )
+        except KeyError as error:
+            raise ValueError(f"the header {error} is missing") from error
