@@ -1,1 +1,1 @@
-"""Running a process: configuration, errors, lifecycle, logging, metrics. Imports nothing of ours."""
+"""Running a process: configuration, errors, lifecycle, logging and metrics."""

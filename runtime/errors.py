@@ -6,6 +6,7 @@ Our exception tree. Every error is either worth another try or not, from birth:
     - BufferUnavailable   the log could not take or give records right now
       x BufferFull        the log holds as many bytes as it may
     - StoreUnavailable    ClickHouse is away, overloaded or out of time
+      x StoreOutOfMemory  ... or had no memory for so large a statement
   + PermanentError        the same input will always be refused
     - InvalidRequest      a request that is no OTLP, or over a limit
     - StoreRefused        ClickHouse refused a statement
@@ -37,7 +38,11 @@ class BufferFull(BufferUnavailable):
 
 
 class StoreUnavailable(RetryableError):
-    """ClickHouse is away, overloaded, out of memory or out of time."""
+    """ClickHouse is away, overloaded or out of time."""
+
+
+class StoreOutOfMemory(StoreUnavailable):
+    """ClickHouse had no memory for so large a statement; a smaller one may pass."""
 
 
 class PermanentError(PipelineError):

@@ -103,7 +103,7 @@ backlog_oldest_seconds = Gauge(
 )
 queryable_seconds = Histogram(
     "sessiontrail_queryable_seconds",
-    "Time from the acceptance of a request until its sessions show it, one sample a record (seconds).",
+    "Time from the receipt of a request until its sessions show it, for each record (seconds).",
     buckets=_SECONDS,
     registry=REGISTRY,
 )

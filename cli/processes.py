@@ -1,0 +1,70 @@
+"""What each process is composed of: the one place where adapters are chosen."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
+from ingest import service as ingest_service
+from runtime import lifecycle
+from runtime.config import Config
+from runtime.errors import ConfigError
+from store.embedded import server
+from workers import service as worker_service
+
+SPANS = "otlp_spans"
+DEAD = "otlp_spans.dead"
+
+
+def log_path(config: Config, name: str) -> Path:
+    """Return the file of an embedded log."""
+    return config.data_dir / "buffer" / f"{name}.db"
+
+
+async def store(config: Config) -> None:
+    """Serve the embedded store until told to stop."""
+    endpoint, password = config.store.endpoint, config.store.password.get_secret_value()
+    if not endpoint.is_loopback and not password:
+        raise ConfigError(
+            f"store.endpoint: {endpoint} can be reached from other machines. Set store.password, or"
+            " serve on 127.0.0.1"
+        )
+    async with (
+        lifecycle.stop_signals() as stop,
+        server.serve(
+            folder=config.data_dir / "store",
+            host=endpoint.host,
+            port=endpoint.port,
+            password=password,
+            connections=config.store.connections,
+        ),
+    ):
+        await stop.wait()
+
+
+async def ingest(config: Config) -> None:
+    """Receive until told to stop."""
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(lifecycle.stop_signals())
+        producer = await _producer(config, SPANS)
+        stack.push_async_callback(producer.close)
+        await stack.enter_async_context(ingest_service.serve(config, producer))
+        await stop.wait()
+
+
+async def worker(config: Config) -> None:
+    """Work until told to stop."""
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(lifecycle.stop_signals())
+        dead_letters = await _producer(config, DEAD)
+        stack.push_async_callback(dead_letters.close)
+        consumer = await EmbeddedConsumer.open(log_path(config, SPANS))
+        stack.push_async_callback(consumer.close)
+        await worker_service.work(config, consumer=consumer, dead_letters=dead_letters, stop=stop)
+
+
+async def _producer(config: Config, name: str) -> EmbeddedProducer:
+    return await EmbeddedProducer.open(
+        log_path(config, name), value_bytes_max=config.buffer.embedded.value_bytes_max
+    )

@@ -1,0 +1,132 @@
+"""What `up` shows while it runs: what listens where, what came in, and how far behind it is."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+from rich.live import Live
+from rich.table import Table
+
+from runtime.config import Config, HostPort
+
+log = structlog.get_logger()
+
+_TERMINAL_SECONDS = 1.0
+_LOG_SECONDS = 10.0
+_ASK_SECONDS_MAX = 2.0
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One look at the running pipeline."""
+
+    ready: bool
+    accepted_spans: int
+    stored_spans: int
+    backlog_bytes: int
+    lag_seconds: float
+    restarts: int
+
+
+class StatusBoard:
+    """Asks the processes for their metrics and shows them: a table, or a log line."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        worker_telemetry: Callable[[], HostPort],
+        restarts: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._worker_telemetry = worker_telemetry
+        self._restarts = restarts
+
+    async def show(self) -> None:
+        """Show the status until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS_MAX)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            if sys.stdout.isatty():
+                await self._show_table(session)
+            else:
+                await self._show_lines(session)
+
+    async def _show_table(self, session: aiohttp.ClientSession) -> None:
+        with Live(auto_refresh=False, transient=True) as live:
+            while True:
+                live.update(self._table(await self._look(session)), refresh=True)
+                await asyncio.sleep(_TERMINAL_SECONDS)
+
+    async def _show_lines(self, session: aiohttp.ClientSession) -> None:
+        while not (await self._look(session)).ready:
+            await asyncio.sleep(0.1)
+        log.info("ready", **{name: str(address) for name, address in self._addresses()})
+        while True:
+            await asyncio.sleep(_LOG_SECONDS)
+            status = await self._look(session)
+            log.info(
+                "status",
+                ready=status.ready,
+                accepted_spans=status.accepted_spans,
+                stored_spans=status.stored_spans,
+                backlog_bytes=status.backlog_bytes,
+                lag_seconds=round(status.lag_seconds, 1),
+                restarts=status.restarts,
+            )
+
+    def _addresses(self) -> list[tuple[str, object]]:
+        config = self._config
+        return [
+            ("otlp_grpc", config.ingest.grpc.endpoint),
+            ("otlp_http", f"http://{config.ingest.http.endpoint}"),
+            ("clickhouse", config.store.url or f"http://{config.store.endpoint}"),
+        ]
+
+    def _table(self, status: Status) -> Table:
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for name, address in self._addresses():
+            table.add_row(name.replace("_", " "), str(address))
+        table.add_row("state", "ready" if status.ready else "starting …")
+        table.add_row("spans accepted", f"{status.accepted_spans:,}")
+        table.add_row("spans stored", f"{status.stored_spans:,}")
+        table.add_row("waiting", f"{status.backlog_bytes / 2**20:,.1f} MiB")
+        table.add_row("lag", f"{status.lag_seconds:.1f} s")
+        table.add_row("restarts", str(status.restarts))
+        table.add_row("logs", str(self._config.data_dir / "run"))
+        return table
+
+    async def _look(self, session: aiohttp.ClientSession) -> Status:
+        ingest, worker = await asyncio.gather(
+            _scrape(session, self._config.ingest.http.endpoint),
+            _scrape(session, self._worker_telemetry()),
+        )
+        return Status(
+            ready=bool(ingest) and bool(worker),
+            accepted_spans=int(ingest.get("otelcol_receiver_accepted_spans_total", 0)),
+            stored_spans=int(worker.get("sessiontrail_inserted_spans_total", 0)),
+            backlog_bytes=int(worker.get("sessiontrail_backlog_bytes", 0)),
+            lag_seconds=worker.get("sessiontrail_backlog_oldest_seconds", 0.0),
+            restarts=self._restarts(),
+        )
+
+
+async def _scrape(session: aiohttp.ClientSession, address: HostPort) -> Metrics:
+    """Return a process's metrics, summed over their labels; nothing while it does not answer."""
+    try:
+        async with session.get(f"http://{address}/metrics") as response:
+            text = await response.text()
+    except (aiohttp.ClientError, TimeoutError):
+        return {}
+    metrics: Metrics = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            metrics[sample.name] = metrics.get(sample.name, 0.0) + sample.value
+    return metrics

@@ -1,0 +1,157 @@
+"""
+`sessiontrail up`: every process with embedded defaults, started in order, restarted when it
+crashes, stopped in order.
+
+The supervisor itself holds nothing: killing it leaves nothing behind and loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
+
+from cli.child import Child
+from cli.invocation import Invocation
+from cli.status import StatusBoard
+from runtime import lifecycle
+from runtime.config import Config, HostPort
+from runtime.errors import ConfigError, RetryableError
+from schemas import migrate
+from store.client import Store
+
+log = structlog.get_logger()
+
+# In all less than the 30 s in which a stop must be over.
+_STOP_SECONDS_MAX = {"ingest": 10.0, "worker": 10.0, "store": 7.0}
+
+
+async def up(invocation: Invocation) -> None:
+    """
+    Run everything until told to stop.
+
+    Raises:
+        ConfigError: a process cannot start with these settings; it has said why.
+    """
+    with _run_folder(invocation.config) as folder:
+        telemetry = _Telemetry(invocation.config)
+
+        def worker() -> list[str]:
+            return invocation.command_line("worker", telemetry.assignment())
+
+        commands = {
+            "store": lambda: invocation.command_line("store"),
+            "ingest": lambda: invocation.command_line("ingest"),
+            "worker": worker,
+        }
+        children = {
+            name: Child(
+                name,
+                command,
+                folder=folder,
+                stop_seconds_max=_STOP_SECONDS_MAX[name],
+                output=_child_output(folder, name),
+            )
+            for name, command in commands.items()
+        }
+        board = StatusBoard(
+            invocation.config,
+            worker_telemetry=lambda: telemetry.address,
+            restarts=lambda: sum(child.restarts for child in children.values()),
+        )
+        async with lifecycle.stop_signals() as stop:
+            await _run_until(stop, invocation.config, children, board)
+
+
+async def _run_until(
+    stop: asyncio.Event, config: Config, children: dict[str, Child], board: StatusBoard
+) -> None:
+    running = asyncio.create_task(_run(config, children, board))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+        # Against the stream: nothing new comes in, what is in hand is finished, the store last.
+        for name in ("ingest", "worker", "store"):
+            await children[name].stop()
+    finally:
+        stopping.cancel()
+        if not running.done():
+            running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    if not running.cancelled() and (error := running.exception()):
+        raise _first(error)
+
+
+async def _run(config: Config, children: dict[str, Child], board: StatusBoard) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        if not config.store.url:
+            tasks.create_task(children["store"].keep_running())
+        await _migrate(config)
+        tasks.create_task(children["ingest"].keep_running())
+        tasks.create_task(children["worker"].keep_running())
+        tasks.create_task(board.show())
+
+
+async def _migrate(config: Config) -> None:
+    """Migrate as soon as the store answers, however long that takes."""
+    async with Store(config.store) as store:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(RetryableError), wait=wait_fixed(0.1)
+        ):
+            with attempt:
+                await migrate.migrate(store, durable=not config.store.url)
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+class _Telemetry:
+    """The worker's telemetry address: where none is set, a free one for each start of it."""
+
+    def __init__(self, config: Config) -> None:
+        self.address = config.worker.telemetry.endpoint
+        self._is_free_choice = self.address.port == 0
+
+    def assignment(self) -> str:
+        if self._is_free_choice:
+            with socket.create_server((self.address.host, 0)) as probe:
+                self.address = HostPort(self.address.host, probe.getsockname()[1])
+        return f"worker.telemetry.endpoint={self.address}"
+
+
+@contextmanager
+def _run_folder(config: Config) -> Iterator[Path]:
+    """Yield DIR/run, owned by this supervisor: two of them would fight over one data folder."""
+    folder = config.data_dir / "run"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "up.lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"data_dir: {config.data_dir} cannot be used: {error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"data_dir: another 'sessiontrail up' runs on {config.data_dir}. Stop it, or give"
+                " this one a folder of its own with --data-dir"
+            ) from None
+        yield folder
+
+
+def _child_output(folder: Path, name: str) -> int | None:
+    """On a terminal the children's lines go to DIR/run/NAME.log, and the status stays readable."""
+    if not sys.stdout.isatty():
+        return None
+    return (folder / f"{name}.log").open("wb").fileno()

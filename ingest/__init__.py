@@ -1,0 +1,1 @@
+"""Receiving OTLP over gRPC and HTTP, validating it, publishing it to the buffer."""

@@ -1,0 +1,169 @@
+"""OTLP over HTTP, protobuf and JSON alike, and what an operator asks of the process."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+
+import prometheus_client
+from aiohttp import web
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from ingest.body import read_body
+from ingest.other_signals import LOGS, METRICS, Signal, discard
+from ingest.receiver import DEFAULT_PROJECT, Encoding, Receiver
+from ingest.status import (
+    MethodNotAllowed,
+    NotFound,
+    UnsupportedMediaType,
+    retry_info,
+    row_of,
+    status_of,
+)
+from runtime.config import IngestConfig
+from runtime.errors import ConfigError
+from runtime.metrics import REGISTRY
+
+# Says what the process waits for before it can do its work; nothing means that it is ready.
+Readiness = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
+
+_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_ENCODINGS: dict[str, Encoding] = {_PROTOBUF: "protobuf", _JSON: "json"}
+# Langfuse's SDKs are pointed at a host and add their own path.
+_PREFIXES = ("", "/api/public/otel")
+
+
+class HttpReceiver:
+    """The HTTP server of one process."""
+
+    def __init__(self, receiver: Receiver, config: IngestConfig, readiness: Readiness) -> None:
+        self._receiver = receiver
+        self._readiness = readiness
+        self._endpoint = config.http.endpoint
+        self._bytes_max = config.request_bytes_max
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def start(self, grace_seconds: float) -> None:
+        """
+        Listen. `grace_seconds` is how long `stop` will wait for the requests under way.
+
+        Raises:
+            ConfigError: the address cannot be listened on.
+        """
+        self._runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            auto_decompress=False,  # aiohttp's own knows no limit
+            shutdown_timeout=grace_seconds,
+        )
+        await self._runner.setup()
+        host, port = self._endpoint
+        try:
+            await web.TCPSite(self._runner, host, port, reuse_port=True).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigError(
+                f"ingest.http.endpoint: cannot listen on {self._endpoint}: {error.strerror}"
+            ) from error
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop accepting, and finish the requests under way within the grace."""
+        if self._runner:
+            await self._runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[_errors_as_status])
+        for prefix in _PREFIXES:
+            application.router.add_post(f"{prefix}/v1/traces", self._export_traces)
+            application.router.add_post(f"{prefix}/v1/metrics", self._discarder(METRICS))
+            application.router.add_post(f"{prefix}/v1/logs", self._discarder(LOGS))
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._metrics)
+        return application
+
+    async def _export_traces(self, http: web.Request) -> web.Response:
+        with self._receiver.admit("http") as request:
+            encoding = _encoding_of(http)
+            body = await read_body(http, request, bytes_max=self._bytes_max)
+            response = await self._receiver.export(
+                request, body, project=DEFAULT_PROJECT, encoding=encoding
+            )
+        return _respond(http, response)
+
+    def _discarder(self, signal: Signal) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def export(http: web.Request) -> web.Response:
+            with self._receiver.admit("http") as request:
+                encoding = _encoding_of(http)
+                body = await read_body(http, request, bytes_max=self._bytes_max)
+                await discard(signal, body, encoding)
+            return _respond(http, None)
+
+        return export
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        waiting_for = self._readiness()
+        if inspect.isawaitable(waiting_for):
+            waiting_for = await waiting_for
+        return web.json_response(
+            {"ready": not waiting_for, "waiting_for": list(waiting_for)},
+            status=503 if waiting_for else 200,
+        )
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=prometheus_client.generate_latest(REGISTRY),
+            headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
+        )
+
+
+@web.middleware
+async def _errors_as_status(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """OTLP (HTTP Response, Failures): the body of every 4xx and 5xx is a google.rpc.Status."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        return _refuse(
+            request, NotFound(f"there is no {request.path} here: send spans to /v1/traces")
+        )
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        response = _refuse(request, MethodNotAllowed(f"{request.path} takes {allowed}"))
+        response.headers["Allow"] = allowed
+        return response
+    except Exception as error:  # noqa: BLE001 - each becomes a status, and was counted
+        return _refuse(request, error)
+
+
+def _encoding_of(http: web.Request) -> Encoding:
+    if http.content_type not in _ENCODINGS:
+        raise UnsupportedMediaType(
+            f"Content-Type '{http.content_type}' is not known: send {_PROTOBUF} or {_JSON}"
+        )
+    return _ENCODINGS[http.content_type]
+
+
+def _refuse(http: web.Request, error: Exception) -> web.Response:
+    response = _respond(http, status_of(error), status=row_of(error).http)
+    if retry := retry_info(error):
+        response.headers["Retry-After"] = str(retry.retry_delay.seconds)
+    return response
+
+
+def _respond(http: web.Request, message: Message | None, *, status: int = 200) -> web.Response:
+    """OTLP: the content type of the response is that of the request. No message has no fields."""
+    if http.content_type == _JSON:
+        body = (
+            b"{}" if message is None else json_format.MessageToJson(message, indent=None).encode()
+        )
+        return web.Response(body=body, status=status, content_type=_JSON)
+    body = b"" if message is None else message.SerializeToString()
+    return web.Response(body=body, status=status, content_type=_PROTOBUF)

@@ -1,0 +1,110 @@
+"""
+receive → validate → publish: what happens to every request, however it came.
+
+The promise: a request is answered with success only after the buffer has its spans durably, so a
+span that was acknowledged is never lost. Whatever goes wrong before that is answered with an
+error, and one that is worth a retry says so. The buffer may have a record although its
+confirmation was late; the exporter's retry then makes a second one, which the store counts once.
+Received spans = accepted + rejected (told by partial success) + refused (to be sent again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AbstractContextManager
+from typing import Literal
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+
+from buffer.port import Producer, Record
+from ingest.admission import Gate, Request
+from ingest.otlp_json import validate_json
+from ingest.stamp import Stamp
+from ingest.validation import Validated, validate
+from runtime import events
+from runtime.config import IngestConfig
+from runtime.errors import BufferUnavailable
+from schemas.envelope import Envelope
+
+Encoding = Literal["protobuf", "json"]
+
+DEFAULT_PROJECT = "default"  # everyone's, until there are keys for projects
+
+# Smaller bodies are validated in a millisecond or two; a thread for each would cost more.
+_INLINE_BYTES_MAX = 512 * 1024
+
+
+class Receiver:
+    """Takes requests from all transports of a process, and publishes them."""
+
+    def __init__(self, producer: Producer, config: IngestConfig) -> None:
+        self._producer = producer
+        self._publish_seconds_max = config.publish_seconds_max
+        self._gate = Gate(config.inflight_bytes_max)
+        self._stamp = Stamp()
+        # A parsed request takes several times its bytes: large ones take turns.
+        self._large = asyncio.Lock()
+
+    def admit(self, transport: str) -> AbstractContextManager[Request]:
+        """Let a request in. It ends, and is counted, when the context does."""
+        return self._gate.admit(transport)
+
+    async def export(
+        self, request: Request, body: bytes, *, project: str, encoding: Encoding = "protobuf"
+    ) -> ExportTraceServiceResponse:
+        """
+        Receive, validate and publish an ExportTraceServiceRequest.
+
+        Raises:
+            InvalidRequest: the body is no such request.
+            BufferUnavailable: the buffer did not take it, or not in time.
+        """
+        started = time.perf_counter()
+        envelope = Envelope(project=project, received_ns=self._stamp.next_ns())  # receive
+        validated = await self._validate(body, encoding)  # validate
+        request.spans = validated.received
+        if validated.published:
+            await self._publish(Record(value=validated.body, headers=envelope.to_headers()))
+        _count(request, validated, seconds=time.perf_counter() - started)
+        return _response(validated)
+
+    async def _validate(self, body: bytes, encoding: Encoding) -> Validated:
+        check = validate_json if encoding == "json" else validate
+        if len(body) <= _INLINE_BYTES_MAX:
+            return check(body)
+        async with self._large:
+            return await asyncio.to_thread(check, body)
+
+    async def _publish(self, record: Record) -> None:
+        try:
+            async with asyncio.timeout(self._publish_seconds_max):
+                await self._producer.append(record)
+        except TimeoutError as error:
+            raise BufferUnavailable(
+                f"the buffer did not confirm within {self._publish_seconds_max:g} s "
+                "(ingest.publish_seconds_max): send the same request again later"
+            ) from error
+
+
+def _count(request: Request, validated: Validated, *, seconds: float) -> None:
+    events.request_accepted(transport=request.transport, spans=validated.accepted, seconds=seconds)
+    if validated.rejections.total:
+        events.spans_rejected(validated.rejections.counts)
+    if validated.repairs:
+        events.request_repaired(validated.repairs)
+
+
+def _response(validated: Validated) -> ExportTraceServiceResponse:
+    """OTLP (Partial Success): the field is unset where all spans were accepted."""
+    if not validated.rejections.total:
+        return ExportTraceServiceResponse()
+    return ExportTraceServiceResponse(
+        partial_success=ExportTracePartialSuccess(
+            rejected_spans=validated.rejections.total,
+            error_message=validated.rejections.message(received=validated.received),
+        )
+    )

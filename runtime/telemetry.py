@@ -1,0 +1,62 @@
+"""
+What every process tells about itself over HTTP: alive, ready, and its metrics.
+
+Alive and ready are apart: a process that waits for a broker or a store is alive and must not be
+restarted for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import prometheus_client
+import structlog
+from aiohttp import web
+
+from runtime.config import HostPort
+from runtime.metrics import REGISTRY
+
+log = structlog.get_logger()
+
+# Returns what the process waits for before it can do its work, in words; nothing when it is ready.
+WaitsFor = Callable[[], Awaitable[Sequence[str]]]
+
+
+def add_routes(application: web.Application, *, waits_for: WaitsFor) -> None:
+    """Add `/healthz`, `/readyz` and `/metrics`."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        reasons = list(await waits_for())
+        return web.json_response(
+            {"ready": not reasons, "waiting_for": reasons}, status=503 if reasons else 200
+        )
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=prometheus_client.generate_latest(REGISTRY),
+            headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
+        )
+
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    application.router.add_get("/metrics", metrics)
+
+
+@asynccontextmanager
+async def serve(endpoint: HostPort, *, waits_for: WaitsFor) -> AsyncIterator[HostPort]:
+    """Serve the three for as long as the context lasts, and yield the address in use."""
+    application = web.Application()
+    add_routes(application, waits_for=waits_for)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, endpoint.host, endpoint.port).start()
+        address = HostPort(*runner.addresses[0][:2])
+        log.info("telemetry_listening", address=str(address))
+        yield address
+    finally:
+        await runner.cleanup()

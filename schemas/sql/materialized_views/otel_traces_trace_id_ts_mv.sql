@@ -1,0 +1,11 @@
+CREATE MATERIALIZED VIEW otel_traces_trace_id_ts_mv TO otel_traces_trace_id_ts
+AS
+SELECT
+    Project,
+    TraceId,
+    min(Timestamp) AS Start,
+    max(Timestamp + toIntervalNanosecond(Duration)) AS End,
+    groupUniqArray(toStartOfHour(Timestamp)) AS Hours
+FROM otel_traces
+WHERE IsDeleted = 0
+GROUP BY Project, TraceId

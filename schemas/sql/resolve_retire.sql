@@ -1,0 +1,34 @@
+-- A span that was sent again with a start in another hour has two keys in otel_traces, which the
+-- engine cannot know for the same span: retire all but the newest. Most traces stand in one hour and
+-- need nothing.
+INSERT INTO otel_traces (Project, Timestamp, TraceId, SpanId, Version, IsDeleted)
+WITH
+    touched AS (
+        SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
+    ),
+    places AS (
+        SELECT Project, arrayJoin(AllHours) AS Hour, TraceId
+        FROM
+        (
+            SELECT Project, TraceId, groupUniqArrayArray(Hours) AS AllHours
+            FROM otel_traces_trace_id_ts
+            WHERE (Project, TraceId) IN touched
+            GROUP BY Project, TraceId
+            HAVING length(AllHours) > 1
+        )
+    )
+SELECT Project, copy.1, TraceId, SpanId, Newest, 1
+FROM
+(
+    SELECT
+        Project, TraceId, SpanId,
+        max(Version) AS Newest,
+        -- Of each hour its newest row; retired ones are there already.
+        groupArray((Timestamp, Version, IsDeleted)) AS copies
+    FROM otel_traces FINAL
+    WHERE (Project, toStartOfHour(Timestamp), TraceId) IN places
+    GROUP BY Project, TraceId, SpanId
+    HAVING length(copies) > 1
+)
+ARRAY JOIN copies AS copy
+WHERE copy.2 < Newest

@@ -1,0 +1,83 @@
+-- From all spans of the traces that a batch touched, in their newest versions: which session each
+-- trace belongs to, and the trace's figures. Every other session id ever seen in the trace gets a
+-- tombstone.
+INSERT INTO session_traces_data
+WITH
+    touched AS (
+        SELECT Project, TraceId FROM trace_sessions
+        WHERE (Project, TraceId) IN (
+            SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
+        )
+    ),
+    places AS (
+        SELECT Project, arrayJoin(Hours) AS Hour, TraceId
+        FROM otel_traces_trace_id_ts
+        WHERE (Project, TraceId) IN touched
+    ),
+    newest AS (
+        SELECT
+            Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName,
+            StatusCode, SessionId, SessionIdKey, UserId, Type, Level, Model, InputTokens,
+            OutputTokens, TotalTokens, Cost, InputPreview, OutputPreview, TraceName, Environment,
+            Tags, IsDeleted
+        FROM otel_traces
+        WHERE (Project, toStartOfHour(Timestamp), TraceId) IN places
+        ORDER BY Version DESC, IsDeleted
+        LIMIT 1 BY Project, TraceId, SpanId
+    ),
+    traces AS (
+        SELECT
+            Project,
+            TraceId,
+            -- The session: of the spans that have an id the root first, then the earliest start,
+            -- then the smallest id.
+            argMinIf((SessionId, SessionIdKey),
+                     (ParentSpanId != '', Timestamp, SessionId, SessionIdKey),
+                     SessionId != '') AS winner,
+            arraySort(groupUniqArrayIf(SessionId, SessionId != '')) AS SessionIds,
+            argMin(if(TraceName != '', TraceName, SpanName),
+                   (TraceName = '', ParentSpanId != '', Timestamp, SpanId)) AS Name,
+            min(Timestamp) AS StartTime,
+            max(Timestamp + toIntervalNanosecond(Duration)) AS EndTime,
+            count() AS SpanCount,
+            countIf(StatusCode = 'Error' OR Level = 'ERROR') AS ErrorCount,
+            countIf(Type = 'generation') AS GenerationCount,
+            sum(InputTokens) AS InputTokens,
+            sum(OutputTokens) AS OutputTokens,
+            sum(TotalTokens) AS TotalTokens,
+            sum(toDecimal128(Cost, 12)) AS Cost,
+            argMinIf(UserId, (ParentSpanId != '', Timestamp, SpanId), UserId != '') AS UserId,
+            arraySort(groupUniqArrayIf(UserId, UserId != '')) AS UserIds,
+            arraySort(groupUniqArrayIf(ServiceName, ServiceName != '')) AS Services,
+            arraySort(groupUniqArrayIf(Environment, Environment != '')) AS Environments,
+            arraySort(groupUniqArrayIf(Model, Model != '')) AS Models,
+            arraySort(groupUniqArrayArray(Tags)) AS Tags,
+            argMinIf(InputPreview, (ParentSpanId != '', Timestamp, SpanId), InputPreview != '')
+                AS Input,
+            argMaxIf(OutputPreview,
+                     (ParentSpanId = '', Timestamp + toIntervalNanosecond(Duration), SpanId),
+                     OutputPreview != '') AS Output,
+            arraySort(groupUniqArray(toStartOfHour(Timestamp))) AS Hours
+        FROM newest
+        WHERE IsDeleted = 0
+        GROUP BY Project, TraceId
+    )
+SELECT
+    ever.Project, ever.SessionId, ever.TraceId, Name, StartTime, EndTime,
+    SpanCount, ErrorCount, GenerationCount, InputTokens, OutputTokens, TotalTokens, Cost,
+    UserId, UserIds, Services, Environments, Models, Tags, Input, Output,
+    winner.2 AS SessionIdKey,
+    arrayFilter(id -> id != ever.SessionId, SessionIds) AS OtherSessionIds,
+    Hours,
+    {batch:String} AS Batch,
+    {version:DateTime64(9, 'UTC')} AS Version,
+    ever.SessionId != winner.1 AS IsDeleted
+FROM
+(
+    SELECT DISTINCT Project, TraceId, SessionId
+    FROM trace_sessions
+    WHERE (Project, TraceId) IN touched
+) AS ever
+LEFT JOIN traces ON traces.Project = ever.Project AND traces.TraceId = ever.TraceId
+-- Within an aggregate a name is the span's column, not the trace's figure of the same name.
+SETTINGS prefer_column_name_to_alias = 1

@@ -1,0 +1,40 @@
+"""The SQL of this release: files under schemas/sql/, with the parts that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from string import Template
+
+from schemas.landing import LANDING_STRUCTURE
+
+_SQL = files("schemas") / "sql"
+
+
+def _read(name: str) -> str:
+    return (_SQL / name).read_text(encoding="utf-8").rstrip("\n")
+
+
+_SHARED = {
+    "attribute_map": _read("attribute_map.sql"),
+    "value_text": _read("value_text.sql"),
+    "session_rank": _read("session_rank.sql"),
+    "landing": LANDING_STRUCTURE.replace("'", "\\'"),
+}
+
+
+def statement(name: str, **values: str) -> str:
+    """Return the statement in `name`.sql; `values` fill placeholders beyond the shared ones."""
+    return Template(_read(f"{name}.sql")).substitute(_SHARED, **values)
+
+
+def names(folder: str) -> Iterator[str]:
+    """Yield the statements in a folder, by name, in order."""
+    for file in sorted(entry.name for entry in (_SQL / folder).iterdir()):
+        yield f"{folder}/{file.removesuffix('.sql')}"
+
+
+INSERT_SPANS = statement("insert_spans")
+RESOLVE_RETIRE = statement("resolve_retire")
+RESOLVE_TRACES = statement("resolve_traces")
+RESOLVE_SESSIONS = statement("resolve_sessions")

@@ -1,0 +1,1 @@
+"""From the buffer into the store: consume → insert → resolve → commit."""

@@ -1,0 +1,68 @@
+"""A batch: the records that become one insert, and what is learnt about them on the way."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from buffer.port import ConsumedRecord
+from schemas.envelope import Envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A record whose envelope could be read."""
+
+    consumed: ConsumedRecord
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A record that goes to the dead letters, and why: `reason` is one word, `error` says all."""
+
+    consumed: ConsumedRecord
+    reason: str
+    error: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """
+    Records on their way through the worker.
+
+    `id` names this attempt and nothing else: a repeated record gets into another batch, and is an
+    equal row there.
+    """
+
+    id: str
+    rows: list[Row]
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, records: Sequence[ConsumedRecord]) -> Self:
+        """Return a new batch of `records`; one without a readable envelope is set aside."""
+        # Ids grow with time, so that looking one up touches the newest rows only.
+        batch = cls(id=f"{time.time_ns():016x}-{secrets.token_hex(4)}", rows=[])
+        for consumed in records:
+            try:
+                envelope = Envelope.from_headers(consumed.record.headers)
+            except ValueError as error:
+                batch.set_aside(consumed, reason="envelope", error=str(error))
+            else:
+                batch.rows.append(Row(consumed=consumed, envelope=envelope))
+        return batch
+
+    def set_aside(self, consumed: ConsumedRecord, *, reason: str, error: str) -> None:
+        """Mark a record for the dead letters, once."""
+        known = {(dead.consumed.partition, dead.consumed.offset) for dead in self.unreadable}
+        if (consumed.partition, consumed.offset) not in known:
+            self.unreadable.append(Unreadable(consumed=consumed, reason=reason, error=error))
+
+    @property
+    def value_bytes(self) -> int:
+        """How many bytes of OTLP the batch holds."""
+        return sum(len(row.consumed.record.value) for row in self.rows)
