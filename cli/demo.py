@@ -183,10 +183,9 @@ def _print_queries(config: Config, ids: list[str]) -> None:
         "SELECT SessionId, TraceCount, SpanCount, ErrorCount, TotalTokens, round(Cost, 4) AS Cost, "
         "FirstInput FROM sessions WHERE Project = 'default' ORDER BY EndTime DESC LIMIT 10"
     )
-    replay = (
-        "SELECT formatDateTime(Timestamp, '%T') AS At, Type, SpanName, StatusCode, Input, Output "
-        f"FROM session_replay(project='default', session_id='{ids[0]}')"  # noqa: S608 - shown only
-    )
+    view = f"session_replay(project='default', session_id='{ids[0]}')"
+    columns = "formatDateTime(Timestamp, '%T') AS At, Type, SpanName, StatusCode, Input, Output"
+    replay = f"SELECT {columns} FROM {view}"  # noqa: S608 - text for a person
     click.echo(f"Sent {len(ids)} sessions. In a second, look at them with plain SQL:\n")
     for statement in (sessions, replay):
         click.echo(f'curl {url} --data-binary "{statement} FORMAT PrettyCompact"\n')

@@ -84,5 +84,5 @@ def _children(node: Any, key: str) -> Iterable[Any]:
         field = node.DESCRIPTOR.fields_by_camelcase_name[key]
         value = getattr(node, field.name)
         return value if field.is_repeated else [value]
-    value = node.get(key) if isinstance(node, dict) else None
+    value = (node.get(key) if isinstance(node, dict) else None) or []
     return value if isinstance(value, list) else [value]

@@ -23,7 +23,7 @@ class Rejections:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self._first: dict[str, str] = {}
+        self._examples: dict[str, str] = {}
 
     @property
     def total(self) -> int:
@@ -33,13 +33,13 @@ class Rejections:
     def add(self, reason: str, *, name: str, found: str) -> None:
         """Leave out a span that calls itself `name`, for what was `found` in it."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
-        if reason not in self._first:
-            self._first[reason] = f"span '{_short(name)}': {_short(found)}"
+        if reason not in self._examples:
+            self._examples[reason] = f"span '{_short(name)}': {_short(found)}"
 
     def message(self, *, received: int) -> str:
         """Say what was left out of how many, why, and what to do."""
         reasons = "; ".join(
-            f"{count} {_REASONS[reason]} (first: {self._first[reason]})"
+            f"{count} {_REASONS[reason]} (such as {self._examples[reason]})"
             for reason, count in self.counts.items()
         )
         text = (

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 # Set by the supervisor: the process stops when its standard input closes, so that no child
 # outlives a supervisor that was killed.
 FOLLOW_PARENT = "_SUPERVISED_BY_PARENT"
+_STANDARD_INPUT = 0
 
 
 @asynccontextmanager
@@ -23,21 +22,22 @@ async def stop_signals() -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if os.environ.get(FOLLOW_PARENT):
-        _watch_parent(lambda: loop.call_soon_threadsafe(stop.set))
+    supervised = FOLLOW_PARENT in os.environ
+    if supervised:
+        loop.add_reader(_STANDARD_INPUT, _watch_parent, loop, stop)
     try:
         yield stop
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        if supervised:
+            loop.remove_reader(_STANDARD_INPUT)
 
 
-def _watch_parent(when_gone: Callable[[], object]) -> None:
-    def watch() -> None:
-        sys.stdin.buffer.read()
-        when_gone()
-
-    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not os.read(_STANDARD_INPUT, 1024):
+        loop.remove_reader(_STANDARD_INPUT)
+        stop.set()
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

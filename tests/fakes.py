@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Literal
 
-from buffer.port import Record
+from buffer.port import Producer, Record
+from ingest.http_receiver import Readiness
+from ingest.service import IngestService, serve
+from runtime.config import Config
 from runtime.errors import BufferFull, BufferUnavailable
 
 
@@ -14,7 +19,7 @@ class RecordingProducer:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
-        self.mode: Literal["ok", "full", "failing", "slow"] = "ok"
+        self.mode: Literal["ok", "full", "failing", "slow", "broken"] = "ok"
         self.waiting = 0  # appends that a slow producer has not confirmed yet
         self.proceed = asyncio.Event()  # set: a slow producer confirms
 
@@ -24,6 +29,8 @@ class RecordingProducer:
             raise BufferFull("the log holds as much as it may")
         if self.mode == "failing":
             raise BufferUnavailable("the log is away")
+        if self.mode == "broken":
+            raise LookupError("a secret of the implementation")
         if self.mode == "slow":
             self.waiting += 1
             try:
@@ -34,3 +41,14 @@ class RecordingProducer:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+@asynccontextmanager
+async def running_ingest(
+    producer: Producer, *, readiness: Readiness = tuple, **settings: object
+) -> AsyncIterator[IngestService]:
+    """Run a real ingest on free ports, with these settings of its section."""
+    free: dict[str, object] = {"endpoint": "127.0.0.1:0"}
+    config = Config.model_validate({"ingest": {"grpc": free, "http": free, **settings}})
+    async with serve(config, producer, readiness=readiness) as service:
+        yield service

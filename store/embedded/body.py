@@ -16,10 +16,7 @@ from typing import IO
 
 from aiohttp import StreamReader
 
-from runtime.errors import StoreRefused
 from store.embedded.encoding import Decoder
-
-NOT_ENOUGH_SPACE = 243
 
 BLOCK_BYTES = 1 << 20
 
@@ -46,13 +43,8 @@ async def receive(content: StreamReader, encoding: str, folder: Path) -> IO[byte
         if decoder:
             decoder.finish()
         body.seek(0)
-    except BaseException as error:
+    except BaseException:
         body.close()
-        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-            raise StoreRefused(
-                f"The body cannot be kept in {folder}: {error.strerror}. (NOT_ENOUGH_SPACE)",
-                code=NOT_ENOUGH_SPACE,
-            ) from error
         raise
     return body
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any
 
 import orjson
@@ -91,7 +92,7 @@ any_values = st.recursive(
         st.builds(AnyValue, string_value=_string),
         st.builds(AnyValue, bool_value=st.booleans()),
         st.builds(AnyValue, int_value=st.integers(-(2**63), 2**63 - 1)),
-        st.builds(AnyValue, double_value=st.floats()),
+        st.builds(AnyValue, double_value=st.just(math.nan) | st.floats(allow_nan=False)),
         st.builds(AnyValue, bytes_value=st.binary(max_size=8)),
     ),
     lambda inner: st.one_of(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from ingest.json_encoders import encode_length
 from ingest.validation import validate
 from runtime.errors import InvalidRequest
 from tests.unit.ingest import samples
@@ -103,14 +104,14 @@ def test_refuses_what_is_no_request(body: bytes) -> None:
 
 def test_refuses_values_nested_deeper_than_protobuf_reads() -> None:
     """Protobuf's limit is 100 messages."""
-    value = samples.text("deep")
+    value = b""
     for _ in range(60):
-        value = samples.array(value)
-    message = request(span())
-    message.resource_spans[0].resource.attributes.add(key="deep").value.CopyFrom(value)
+        value = encode_length(5, encode_length(1, value))  # an array in an array
+    attribute = encode_length(1, b"deep") + encode_length(2, value)
+    body = encode_length(1, encode_length(1, encode_length(1, attribute)))  # of the resource
 
     with pytest.raises(InvalidRequest, match="100 messages deep"):
-        validate(message.SerializeToString())
+        validate(body)
 
 
 @given(st.binary(max_size=200) | samples.requests.map(lambda message: message.SerializeToString()))

@@ -1,15 +1,6 @@
-"""What ClickHouse's HTTP interface says besides the result: statuses, headers and error texts."""
+"""What HTTP says about errors and formats, as a ClickHouse server does."""
 
 from __future__ import annotations
-
-import json
-import time
-from collections.abc import Mapping
-
-from aiohttp import web
-
-from runtime.errors import StoreRefused
-from store.embedded.engine import Counts
 
 # ClickHouse's own table of error codes (exceptionCodeToHTTPStatus.cpp) as of version 26.
 _CODES_BY_STATUS = {
@@ -48,30 +39,3 @@ def content_type(format_name: str) -> str:
     """The Content-Type of a result in a format."""
     known = (kind for start, kind in _CONTENT_TYPES.items() if format_name.startswith(start))
     return next(known, "application/octet-stream")
-
-
-def error(refusal: StoreRefused, *, version: str, headers: Mapping[str, str]) -> web.Response:
-    """An error as ClickHouse words it."""
-    text = f"Code: {refusal.code}. DB::Exception: {refusal}"
-    if "(version " not in text:
-        text += f" (version {version})"
-    return web.Response(
-        text=text + "\n",
-        status=status_of(refusal.code),
-        headers={**headers, "X-ClickHouse-Exception-Code": str(refusal.code)},
-    )
-
-
-def summary(counts: Counts, *, started: float) -> dict[str, str]:
-    """The header that says what a query read and wrote; `started` is time.monotonic()'s."""
-    figures = {
-        "read_rows": counts.read_rows,
-        "read_bytes": counts.read_bytes,
-        "written_rows": counts.written_rows,
-        "written_bytes": counts.written_bytes,
-        "total_rows_to_read": 0,
-        "result_rows": counts.result_rows,
-        "result_bytes": 0,
-        "elapsed_ns": int((time.monotonic() - started) * 1e9),
-    }
-    return {"X-ClickHouse-Summary": json.dumps({k: str(v) for k, v in figures.items()})}

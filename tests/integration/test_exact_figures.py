@@ -1,0 +1,249 @@
+"""
+Promise 2 and promise 4, as a property: whatever is sent, in whatever order, however often and
+through however many crashes, the views say what a plain recomputation says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from buffer.port import ConsumedRecord, Record
+from runtime.config import SessionsConfig, TimesConfig
+from schemas.envelope import Envelope
+from store.client import Store
+from tests import model, otlp, processes, views
+from tests.model import SentSpan
+from workers.batch import Batch
+from workers.inserter import Inserter
+from workers.resolver import Resolver
+
+# A fixed moment, close to the end of an hour and of a day, so that traces cross both.
+NOON_NS = 1_795_391_999 * 10**9
+_projects = (f"property-{secrets.token_hex(3)}-{number}" for number in itertools.count())
+
+_SESSION_ATTRIBUTES: Sequence[model.Attributes] = (
+    {},
+    {},
+    {"session.id": "a"},
+    {"session.id": "b"},
+    {"langfuse.session.id": "a"},
+    {"gen_ai.conversation.id": "c", "session.id": ""},
+    {"session.id": 42},
+    {"session.id": "[Scrubbed due to 'session']"},
+    {"thread.id": "b", "session.id": "a"},
+)
+_OTHER_ATTRIBUTES: Sequence[model.Attributes] = (
+    {},
+    {"user.id": "u1"},
+    {"gen_ai.request.model": "m1", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.cost": 0.1},
+    {
+        "gen_ai.request.model": "m2",
+        "gen_ai.response.model": "m2-2026",
+        "gen_ai.usage.output_tokens": 11,
+        "gen_ai.usage.cost": 0.2,
+        "user.id": "u2",
+    },
+    {"input.value": "hello 日本", "output.value": "bye"},
+    {"output.value": "late", "user.id": "u1"},
+)
+_RESOURCES: Sequence[model.Attributes] = (
+    {"service.name": "web"},
+    {"service.name": "web", "session.id": "r"},
+    {"service.name": "job"},
+)
+_START_OFFSETS_S = (0, 0, 1, 2, 3600, -7200, 40 * 86400, -500 * 86400, 3 * 86400)
+_DURATIONS_S = (0, 1, 1, 5, -1, 900 * 86400)
+
+
+@st.composite
+def sent_spans(draw: st.DrawFn) -> list[SentSpan]:
+    """A few traces of a few spans, some sent again with changes, each in its own request time."""
+    spans: list[SentSpan] = []
+    count = draw(st.integers(1, 14))
+    for number in range(count):
+        trace, span = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+        received_ns = NOON_NS + number * 7 * 10**9 + number
+        # Most starts lie in the past of their receipt; some are impossible.
+        start_ns = NOON_NS - 10**9 + draw(st.sampled_from(_START_OFFSETS_S)) * 10**9
+        spans.append(
+            SentSpan(
+                trace_id=f"{trace:032x}",
+                span_id=f"{span:016x}",
+                parent_span_id="" if span == 1 else f"{draw(st.integers(1, 2)):016x}",
+                name=f"span {draw(st.integers(1, 3))}",
+                start_ns=start_ns,
+                end_ns=start_ns + draw(st.sampled_from(_DURATIONS_S)) * 10**9,
+                attributes={
+                    **draw(st.sampled_from(_SESSION_ATTRIBUTES)),
+                    **draw(st.sampled_from(_OTHER_ATTRIBUTES)),
+                },
+                resource=draw(st.sampled_from(_RESOURCES)),
+                is_error=draw(st.booleans()),
+                received_ns=received_ns,
+            )
+        )
+    return spans
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How the records reach the store: `crashes` says after which step each batch was cut off."""
+
+    batches: list[list[int]]  # indices of records
+    crashes: list[str]
+    workers: int
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, count: int) -> Delivery:
+    """Every record at least once, in any order and any batches, some of them cut off."""
+    order = draw(st.permutations(range(count)))
+    repeats = draw(st.lists(st.integers(0, count - 1), max_size=4))
+    records = [*order, *repeats]
+    cuts = sorted(draw(st.sets(st.integers(1, max(1, len(records) - 1)), max_size=4)))
+    batches = [records[start:end] for start, end in itertools.pairwise([0, *cuts, len(records)])]
+    batches = [batch for batch in batches if batch]
+    crashes = [draw(st.sampled_from(["", "", "insert", "retire", "traces"])) for _ in batches]
+    return Delivery(batches=batches, crashes=crashes, workers=draw(st.integers(1, 3)))
+
+
+@given(data=st.data(), spans=sent_spans())
+@settings(max_examples=40)
+def test_views_equal_a_recomputation(
+    store: processes.Store, data: st.DataObject, spans: list[SentSpan]
+) -> None:
+    """Shuffled, split, repeated and interrupted deliveries all end in the same exact figures."""
+    delivery = data.draw(deliveries(len(spans)))
+    project = next(_projects)
+    asyncio.run(_deliver(store, project, spans, delivery))
+    _assert_exact(store, project, spans)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_every_order_ends_in_the_same_sessions(
+    store: processes.Store, order: tuple[int, ...]
+) -> None:
+    """A late, a better and a changing session id give the same end, one record at a time."""
+    child = SentSpan(
+        trace_id="1" * 32,
+        span_id="2" * 16,
+        parent_span_id="1" * 16,
+        start_ns=NOON_NS - 5,
+        end_ns=NOON_NS,
+        attributes={"session.id": "child", "gen_ai.usage.input_tokens": 3},
+        received_ns=NOON_NS,
+    )
+    spans = [
+        child,
+        replace(child, span_id="1" * 16, parent_span_id="", start_ns=NOON_NS - 9,
+                attributes={"session.id": "root"}, received_ns=NOON_NS + 1),
+        replace(child, attributes={"session.id": "changed", "gen_ai.usage.input_tokens": 5},
+                received_ns=NOON_NS + 2),
+        replace(child, trace_id="2" * 32, received_ns=NOON_NS + 3),
+    ]  # fmt: skip
+    project = next(_projects)
+    delivery = Delivery(batches=[[index] for index in order], crashes=[""] * 4, workers=1)
+    asyncio.run(_deliver(store, project, spans, delivery))
+    _assert_exact(store, project, spans)
+
+
+def _assert_exact(store: processes.Store, project: str, spans: Sequence[SentSpan]) -> None:
+    assert model.traces(spans) == views.traces(store.query, project)
+    expected = model.sessions(spans)
+    assert expected == views.sessions(store.query, project)
+    for session_id in expected:
+        replayed = views.replay(store.query, project, session_id)
+        assert model.replay(spans, session_id) == replayed
+    stored = store.query(
+        "SELECT TraceId, SpanId, toUnixTimestamp64Nano(Timestamp), Duration, SpanName FROM spans"
+        " WHERE Project = {project:String} ORDER BY TraceId, SpanId",
+        {"project": project},
+    )
+    assert [tuple(row) for row in stored] == sorted(
+        (s.trace_id, s.span_id, s.timestamp_ns, s.duration_ns, s.name) for s in model.newest(spans)
+    )
+
+
+async def _deliver(
+    running: processes.Store, project: str, spans: Sequence[SentSpan], delivery: Delivery
+) -> None:
+    records = [_record(offset, project, span) for offset, span in enumerate(spans)]
+    async with Store(running.config) as store:
+        todo = list(zip(delivery.batches, delivery.crashes, strict=True))
+        async with asyncio.TaskGroup() as workers:
+            for number in range(delivery.workers):
+                mine = todo[number :: delivery.workers]
+                workers.create_task(_work(store, records, mine))
+
+
+async def _work(
+    store: Store, records: Sequence[ConsumedRecord], todo: Sequence[tuple[list[int], str]]
+) -> None:
+    """Do what a worker does; a batch that is cut off is done again, as part of a larger one."""
+    inserter = Inserter(store, sessions=SessionsConfig(), times=TimesConfig())
+    again: list[int] = []
+    for indices, crash in todo:
+        again += indices
+        batch = Batch.of([records[index] for index in again])
+        if await _process(inserter, store, batch, until=crash):
+            again = []
+    if again:
+        batch = Batch.of([records[index] for index in again])
+        await _process(inserter, store, batch, until="")
+
+
+async def _process(inserter: Inserter, store: Store, batch: Batch, *, until: str) -> bool:
+    """Insert and resolve, or stop after a step as if the worker had died. Returns whether done."""
+    await inserter.insert(batch)
+    assert not batch.unreadable
+    if until == "insert":
+        return False
+    resolver = _Dying(store, until=until)
+    try:
+        await resolver.resolve(batch.id)
+    except _DiedError:
+        return False
+    return True
+
+
+class _DiedError(Exception):
+    pass
+
+
+class _Dying(Resolver):
+    """A resolver that dies after a step."""
+
+    def __init__(self, store: Store, *, until: str) -> None:
+        super().__init__(_DyingStore(store, steps={"": 99, "retire": 1, "traces": 2}[until]))
+
+
+class _DyingStore(Store):
+    def __init__(self, store: Store, *, steps: int) -> None:
+        self._store = store
+        self._steps = steps
+
+    async def query(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._store.query(*args, **kwargs)
+
+    async def execute(self, *args: Any, **kwargs: Any) -> int:
+        if self._steps == 0:
+            raise _DiedError
+        self._steps -= 1
+        return await self._store.execute(*args, **kwargs)
+
+
+def _record(offset: int, project: str, span: SentSpan) -> ConsumedRecord:
+    envelope = Envelope(project=project, received_ns=span.received_ns)
+    record = Record(value=otlp.request([span]), headers=envelope.to_headers())
+    return ConsumedRecord(
+        partition=0, offset=offset, appended_at_ns=span.received_ns, record=record
+    )

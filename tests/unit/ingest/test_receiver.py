@@ -1,0 +1,168 @@
+"""The receiver itself, without a transport."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import Metric
+
+from ingest.receiver import Receiver
+from ingest.stamp import Stamp
+from ingest.status import Overloaded
+from runtime.config import IngestConfig
+from runtime.errors import BufferFull, BufferUnavailable, InvalidRequest
+from runtime.metrics import REGISTRY
+from schemas.envelope import Envelope
+from tests.fakes import RecordingProducer
+from tests.unit.ingest.samples import request, span
+
+BODY = request(span(1), span(2), span(3, trace_id=b"")).SerializeToString()
+
+
+async def export(receiver: Receiver, body: bytes = BODY, transport: str = "test") -> int:
+    """Send a request, and return how many spans were rejected."""
+    with receiver.admit(transport) as admitted:
+        admitted.hold(len(body))
+        response = await receiver.export(admitted, body, project="shop")
+    return response.partial_success.rejected_spans
+
+
+def counted(transport: str) -> dict[str, float]:
+    """Return what was counted for a transport, and bytes in flight."""
+    found: dict[str, float] = {}
+    for metric in REGISTRY.collect():
+        assert isinstance(metric, Metric)
+        for sample in metric.samples:
+            if sample.labels.get("transport") == transport and sample.name.endswith("_total"):
+                found[sample.labels.get("outcome") or sample.name.split("_")[2]] = sample.value
+            if sample.name == "sessiontrail_ingest_inflight_bytes":
+                found["inflight"] = sample.value
+    return found
+
+
+async def test_acknowledges_what_the_buffer_has() -> None:
+    """The record says whose spans it holds and when they came; the rest is in the answer."""
+    producer = RecordingProducer()
+    receiver = Receiver(producer, IngestConfig())
+
+    assert await export(receiver, transport="accepted") == 1
+
+    (record,) = producer.records
+    envelope = Envelope.from_headers(record.headers)
+    assert envelope.project == "shop"
+    assert counted("accepted") == {"success": 1, "accepted": 2, "inflight": 0}
+
+
+async def test_gives_later_requests_later_versions() -> None:
+    """The newest version of a span wins, so no two requests have the same."""
+    producer = RecordingProducer()
+    receiver = Receiver(producer, IngestConfig())
+    for _ in range(20):
+        await export(receiver)
+
+    versions = [Envelope.from_headers(r.headers).received_ns for r in producer.records]
+    assert versions == sorted(set(versions))
+
+
+def test_stamps_increase_while_the_clock_does_not() -> None:
+    """Clocks stand still and go back."""
+    times = iter([100, 100, 50, 200])
+    stamp = Stamp(lambda: next(times))
+
+    assert [stamp.next_ns() for _ in range(4)] == [100, 101, 102, 200]
+
+
+async def test_publishes_nothing_where_nothing_is_left() -> None:
+    """Requests without a valid span do not reach the buffer."""
+    producer = RecordingProducer()
+    receiver = Receiver(producer, IngestConfig())
+
+    assert await export(receiver, b"") == 0
+    assert await export(receiver, request(span(span_id=b"")).SerializeToString()) == 1
+
+    assert producer.records == []
+
+
+async def test_refuses_all_spans_where_the_buffer_does() -> None:
+    """Rejected spans will be sent again with the others, so they count as refused."""
+    producer = RecordingProducer()
+    producer.mode = "full"
+    receiver = Receiver(producer, IngestConfig())
+
+    with pytest.raises(BufferFull):
+        await export(receiver, transport="refused")
+
+    assert counted("refused") == {"refusal": 1, "refused": 3, "inflight": 0}
+
+
+async def test_refuses_a_request_that_the_buffer_keeps_waiting() -> None:
+    """Exporters give up after ten seconds, so they are told before."""
+    producer = RecordingProducer()
+    producer.mode = "slow"
+    receiver = Receiver(producer, IngestConfig(publish_seconds_max=0.05))
+
+    with pytest.raises(BufferUnavailable, match=r"within 0\.05 s"):
+        await export(receiver)
+
+    assert producer.waiting == 0
+
+
+async def test_counts_a_request_whose_client_left_as_refused() -> None:
+    """It was not acknowledged, and its client will send it again."""
+    producer = RecordingProducer()
+    producer.mode = "slow"
+    receiver = Receiver(producer, IngestConfig())
+    task = asyncio.create_task(export(receiver, transport="left"))
+    while not producer.waiting:
+        await asyncio.sleep(0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert counted("left") == {"refusal": 1, "refused": 3, "inflight": 0}
+
+
+async def test_counts_what_is_no_request_as_failed() -> None:
+    """Its sender must not send it again."""
+    receiver = Receiver(RecordingProducer(), IngestConfig())
+
+    with pytest.raises(InvalidRequest):
+        await export(receiver, b"\xff", transport="failed")
+
+    assert counted("failed") == {"failure": 1, "inflight": 0}
+
+
+async def test_holds_so_many_bytes_at_most() -> None:
+    """Past the bound requests are refused until others are answered."""
+    producer = RecordingProducer()
+    producer.mode = "slow"
+    limits = IngestConfig.model_validate({"inflight_bytes_max": len(BODY)})
+    receiver = Receiver(producer, limits)
+    task = asyncio.create_task(export(receiver))
+    while not producer.waiting:
+        await asyncio.sleep(0)
+
+    with pytest.raises(Overloaded, match="inflight_bytes_max"):
+        await export(receiver)
+
+    producer.proceed.set()
+    await task
+    await export(receiver)
+    assert len(producer.records) == 2
+
+
+async def test_validates_large_requests_beside_the_event_loop() -> None:
+    """The loop goes on turning meanwhile."""
+    spans = (span(number, name="x" * 100) for number in range(1, 20_001))
+    body = request(*spans).SerializeToString()
+    receiver = Receiver(RecordingProducer(), IngestConfig())
+    task = asyncio.create_task(export(receiver, body))
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert await task == 0
+    assert turns > 2
