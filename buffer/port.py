@@ -17,7 +17,7 @@ Offset = int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One entry of the log: a request's bytes, and headers that say whose they are, and since when."""
+    """One entry of the log: a request's bytes, and headers that say whose they are."""
 
     value: bytes
     headers: Mapping[str, bytes] = field(default_factory=dict)
@@ -32,10 +32,15 @@ class ConsumedRecord:
     appended_at_ns: int
     record: Record
 
+    @property
+    def coordinates(self) -> tuple[Partition, Offset]:
+        """What names the record in its log."""
+        return self.partition, self.offset
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits to be committed, and how long the oldest record has waited (seconds)."""
+    """What waits to be committed, as far as the log knows; the oldest record's age in seconds."""
 
     records: int
     value_bytes: int
@@ -65,10 +70,10 @@ class Consumer(Protocol):
         self, *, value_bytes_max: int, wait_seconds_max: float
     ) -> Sequence[ConsumedRecord]:
         """
-        Return the next records, in offset order for each partition, as soon as there are
-        `value_bytes_max` of them or `wait_seconds_max` have passed; an empty sequence where none
-        came. At least one record is returned however large it is. A record is returned once, until
-        the consumer is opened again.
+        Return the next records, in offset order for each partition, as soon as `value_bytes_max` of
+        them are there or `wait_seconds_max` have passed; an empty sequence where none came. No more
+        bytes than that are returned, but for a single record that is larger. A record is returned
+        once, until the consumer is opened again.
 
         Raises:
             BufferUnavailable: the log cannot be read right now.

@@ -65,6 +65,10 @@ async def worker(config: Config) -> None:
 
 
 async def _producer(config: Config, name: str) -> EmbeddedProducer:
-    return await EmbeddedProducer.open(
-        log_path(config, name), value_bytes_max=config.buffer.embedded.value_bytes_max
-    )
+    value_bytes_max = config.buffer.embedded.value_bytes_max
+    if value_bytes_max < config.ingest.request_bytes_max:
+        raise ConfigError(
+            "buffer.embedded.value_bytes_max must be ingest.request_bytes_max or more, or the"
+            " largest requests would be refused for ever"
+        )
+    return await EmbeddedProducer.open(log_path(config, name), value_bytes_max=value_bytes_max)

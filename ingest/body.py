@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import zstandard
-from aiohttp import ClientPayloadError, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from ingest.admission import Request
 from ingest.status import RequestTooLarge, UnsupportedMediaType
@@ -37,7 +36,7 @@ async def read_body(http: web.Request, request: Request, *, bytes_max: int) -> b
         RequestTooLarge: it is over `bytes_max`, as sent or once unpacked.
         UnsupportedMediaType: its Content-Encoding is not known.
         InvalidRequest: it is not what it says.
-        RetryableError: it did not arrive in time, or the process holds enough already.
+        RetryableError: it did not arrive whole and in time, or the process holds enough already.
     """
     encoding = http.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", "", *_DECOMPRESSORS}:
@@ -67,10 +66,10 @@ async def _read(http: web.Request, request: Request, bytes_max: int) -> bytes:
                 _check_size(size, bytes_max)
                 request.hold(max(0, size - request.bytes_held))
                 chunks.append(chunk)
-    except TimeoutError as error:
-        raise RetryableError(f"the body did not arrive within {_READ_SECONDS_MAX:g} s") from error
-    except (ClientPayloadError, HttpProcessingError, ConnectionError) as error:
-        raise InvalidRequest(f"the body did not arrive whole: {error}") from error
+    except (TimeoutError, ConnectionError, web.RequestPayloadError) as error:
+        raise RetryableError(
+            f"the body did not arrive whole within {_READ_SECONDS_MAX:g} s: {error}"
+        ) from error
     return b"".join(chunks)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-import prometheus_client
 from aiohttp import web
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -21,12 +19,10 @@ from ingest.status import (
     row_of,
     status_of,
 )
+from runtime import telemetry
 from runtime.config import IngestConfig
 from runtime.errors import ConfigError
-from runtime.metrics import REGISTRY
-
-# Says what the process waits for before it can do its work; nothing means that it is ready.
-Readiness = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
+from runtime.telemetry import WaitsFor
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _ENCODINGS: dict[str, Encoding] = {_PROTOBUF: "protobuf", _JSON: "json"}
@@ -37,9 +33,9 @@ _PREFIXES = ("", "/api/public/otel")
 class HttpReceiver:
     """The HTTP server of one process."""
 
-    def __init__(self, receiver: Receiver, config: IngestConfig, readiness: Readiness) -> None:
+    def __init__(self, receiver: Receiver, config: IngestConfig, waits_for: WaitsFor) -> None:
         self._receiver = receiver
-        self._readiness = readiness
+        self._waits_for = waits_for
         self._endpoint = config.http.endpoint
         self._bytes_max = config.request_bytes_max
         self._runner: web.AppRunner | None = None
@@ -80,9 +76,7 @@ class HttpReceiver:
             application.router.add_post(f"{prefix}/v1/traces", self._export_traces)
             application.router.add_post(f"{prefix}/v1/metrics", self._discarder(METRICS))
             application.router.add_post(f"{prefix}/v1/logs", self._discarder(LOGS))
-        application.router.add_get("/healthz", self._healthz)
-        application.router.add_get("/readyz", self._readyz)
-        application.router.add_get("/metrics", self._metrics)
+        telemetry.add_routes(application, waits_for=self._waits_for)
         return application
 
     async def _export_traces(self, http: web.Request) -> web.Response:
@@ -103,24 +97,6 @@ class HttpReceiver:
             return _respond(http, None)
 
         return export
-
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
-
-    async def _readyz(self, _: web.Request) -> web.Response:
-        waiting_for = self._readiness()
-        if inspect.isawaitable(waiting_for):
-            waiting_for = await waiting_for
-        return web.json_response(
-            {"ready": not waiting_for, "waiting_for": list(waiting_for)},
-            status=503 if waiting_for else 200,
-        )
-
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(
-            body=prometheus_client.generate_latest(REGISTRY),
-            headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
-        )
 
 
 @web.middleware

@@ -1,7 +1,7 @@
 """
 OTLP/JSON → the same request as protobuf, by encoders that are compiled from OTLP's descriptors.
 
-`google.protobuf.json_format` is ten times slower and follows other rules. OTLP's (JSON Protobuf
+`google.protobuf.json_format` is five times slower and follows other rules. OTLP's (JSON Protobuf
 Encoding): ids are hex in any case, enums are integers, 64-bit integers are numbers or strings, keys
 are lowerCamelCase, and unknown ones are ignored.
 """

@@ -64,10 +64,11 @@ class Receiver:
             BufferUnavailable: the buffer did not take it, or not in time.
         """
         started = time.perf_counter()
-        envelope = Envelope(project=project, received_ns=self._stamp.next_ns())  # receive
+        received_ns = self._stamp.next_ns()  # receive
         validated = await self._validate(body, encoding)  # validate
         request.spans = validated.received
         if validated.published:
+            envelope = Envelope(project=project, received_ns=received_ns, spans=validated.published)
             await self._publish(Record(value=validated.body, headers=envelope.to_headers()))
         _count(request, validated, seconds=time.perf_counter() - started)
         return _response(validated)

@@ -11,10 +11,12 @@ import structlog
 
 from buffer.port import Producer
 from ingest.grpc_receiver import GrpcReceiver
-from ingest.http_receiver import HttpReceiver, Readiness
+from ingest.http_receiver import HttpReceiver
 from ingest.receiver import Receiver
+from runtime import telemetry
 from runtime.config import Config, IngestConfig
 from runtime.errors import ConfigError
+from runtime.telemetry import WaitsFor
 
 log = structlog.get_logger()
 
@@ -29,7 +31,7 @@ class IngestService:
 
 @asynccontextmanager
 async def serve(
-    config: Config, producer: Producer, *, readiness: Readiness = tuple
+    config: Config, producer: Producer, *, waits_for: WaitsFor = telemetry.ready
 ) -> AsyncIterator[IngestService]:
     """
     Receive for as long as the context lasts. Leaving it stops accepting and finishes the requests
@@ -43,7 +45,7 @@ async def serve(
     # Each request waits no longer than that for the buffer; a second is left to answer it.
     grace_seconds = ingest.publish_seconds_max + 1.0
     receiver = Receiver(producer, ingest)
-    grpc, http = GrpcReceiver(receiver, ingest), HttpReceiver(receiver, ingest, readiness)
+    grpc, http = GrpcReceiver(receiver, ingest), HttpReceiver(receiver, ingest, waits_for)
     try:
         await grpc.start()
         await http.start(grace_seconds)
@@ -64,10 +66,10 @@ def _check(config: IngestConfig) -> None:
         )
         if not (endpoint.is_loopback or config.without_keys)
     ]
-    if config.inflight_bytes_max < config.request_bytes_max:
+    if config.inflight_bytes_max < 2 * config.request_bytes_max:
         problems.append(
-            "ingest.inflight_bytes_max must be at least ingest.request_bytes_max, or the largest "
-            "requests would be refused for ever"
+            "ingest.inflight_bytes_max must be twice ingest.request_bytes_max or more: a request "
+            "is held packed and unpacked, and the largest would be refused for ever"
         )
     if problems:
         raise ConfigError("\n".join(problems))

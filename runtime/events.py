@@ -6,13 +6,20 @@ Nothing else touches the metrics.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from runtime import metrics
 
 log = structlog.get_logger()
+
+# What a sender can cause with every request is logged once in so many seconds, with how often it
+# was left out since; the counters are exact.
+_LOG_SECONDS_MIN = 1.0
+_last_logged: dict[str, float] = {}
+_left_out: dict[str, int] = {}
 
 
 def request_accepted(*, transport: str, spans: int, seconds: float) -> None:
@@ -26,20 +33,20 @@ def request_refused(*, transport: str, spans: int, reason: str) -> None:
     """The exporter is told to send the same request again later."""
     metrics.requests.labels(transport, "refusal").inc()
     metrics.refused_spans.labels(transport).inc(spans)
-    log.warning("request_refused", transport=transport, spans=spans, reason=reason)
+    _log_sometimes(log.warning, "request_refused", transport=transport, spans=spans, reason=reason)
 
 
 def request_failed(*, transport: str, reason: str) -> None:
     """The request can never be accepted; its sender is told why."""
     metrics.requests.labels(transport, "failure").inc()
-    log.info("request_failed", transport=transport, reason=reason)
+    _log_sometimes(log.info, "request_failed", transport=transport, reason=reason)
 
 
 def spans_rejected(reasons: Mapping[str, int]) -> None:
     """Invalid spans were left out of a request. `reasons` counts them by short reason."""
     for reason, count in reasons.items():
         metrics.rejected_spans.labels(reason).inc(count)
-    log.info("spans_rejected", **reasons)
+    _log_sometimes(log.info, "spans_rejected", **reasons)
 
 
 def request_repaired(repairs: Iterable[str]) -> None:
@@ -98,3 +105,14 @@ def backlog_measured(*, records: int, value_bytes: int, oldest_seconds: float) -
     metrics.backlog_records.set(records)
     metrics.backlog_bytes.set(value_bytes)
     metrics.backlog_oldest_seconds.set(oldest_seconds)
+
+
+def _log_sometimes(write: Callable[..., object], event: str, **fields: object) -> None:
+    now = time.monotonic()
+    if now - _last_logged.get(event, -_LOG_SECONDS_MIN) < _LOG_SECONDS_MIN:
+        _left_out[event] = _left_out.get(event, 0) + 1
+        return
+    _last_logged[event] = now
+    if left_out := _left_out.pop(event, 0):
+        fields["left_out"] = left_out
+    write(event, **fields)

@@ -23,6 +23,11 @@ log = structlog.get_logger()
 WaitsFor = Callable[[], Awaitable[Sequence[str]]]
 
 
+async def ready() -> Sequence[str]:
+    """Wait for nothing: what runs can do its work."""
+    return ()
+
+
 def add_routes(application: web.Application, *, waits_for: WaitsFor) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`."""
 

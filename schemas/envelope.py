@@ -13,16 +13,18 @@ from dataclasses import dataclass
 PROJECT = "sessiontrail-project"
 RECEIVED = "sessiontrail-received-unix-nano"
 ENCODING = "sessiontrail-encoding"
+SPANS = "sessiontrail-spans"
 
 OTLP_PROTO = "otlp_proto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Whose spans a record holds, and when they were received (Unix nanoseconds)."""
+    """Whose spans a record holds, how many, and when they were received (Unix nanoseconds)."""
 
     project: str
     received_ns: int
+    spans: int
 
     def to_headers(self) -> dict[str, bytes]:
         """Return the headers that say the same."""
@@ -30,6 +32,7 @@ class Envelope:
             PROJECT: self.project.encode(),
             RECEIVED: str(self.received_ns).encode(),
             ENCODING: OTLP_PROTO.encode(),
+            SPANS: str(self.spans).encode(),
         }
 
     @classmethod
@@ -44,7 +47,9 @@ class Envelope:
             if headers[ENCODING].decode() != OTLP_PROTO:
                 raise ValueError(f"the encoding {headers[ENCODING]!r} is not known")
             return cls(
-                project=headers[PROJECT].decode(), received_ns=int(headers[RECEIVED].decode())
+                project=headers[PROJECT].decode(),
+                received_ns=int(headers[RECEIVED].decode()),
+                spans=int(headers[SPANS].decode()),
             )
         except KeyError as error:
             raise ValueError(f"the header {error} is missing") from error

@@ -16,7 +16,6 @@ import aiohttp
 import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from clickhouse_connect.driver.summary import QuerySummary
 
 from runtime.config import StoreConfig
 from runtime.errors import (
@@ -135,12 +134,9 @@ class Store:
         *,
         body: bytes | None = None,
         settings: Mapping[str, str | int] | None = None,
-    ) -> int:
+    ) -> None:
         """
         Run a statement that returns no rows, `body` being the data of an INSERT … FORMAT.
-
-        Returns:
-            How many rows it wrote, those of materialized views included.
 
         Raises:
             UnreadableRecords: the engine cannot parse `body`.
@@ -149,12 +145,11 @@ class Store:
         """
         client = await self._connected()
         try:
-            answer = await client.command(
+            await client.command(
                 sql, parameters=dict(parameters or {}), data=body, settings=dict(settings or {})
             )
         except _VENDOR_ERRORS as error:
             raise _translated(error) from error
-        return answer.written_rows if isinstance(answer, QuerySummary) else 0
 
     async def _connected(self) -> AsyncClient:
         async with self._connecting:

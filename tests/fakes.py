@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from buffer.port import Producer, Record
-from ingest.http_receiver import Readiness
 from ingest.service import IngestService, serve
+from runtime import telemetry
 from runtime.config import Config
 from runtime.errors import BufferFull, BufferUnavailable
+from runtime.telemetry import WaitsFor
 
 
 class RecordingProducer:
@@ -45,10 +46,10 @@ class RecordingProducer:
 
 @asynccontextmanager
 async def running_ingest(
-    producer: Producer, *, readiness: Readiness = tuple, **settings: object
+    producer: Producer, *, waits_for: WaitsFor = telemetry.ready, **settings: object
 ) -> AsyncIterator[IngestService]:
     """Run a real ingest on free ports, with these settings of its section."""
     free: dict[str, object] = {"endpoint": "127.0.0.1:0"}
     config = Config.model_validate({"ingest": {"grpc": free, "http": free, **settings}})
-    async with serve(config, producer, readiness=readiness) as service:
+    async with serve(config, producer, waits_for=waits_for) as service:
         yield service

@@ -58,7 +58,7 @@ class Store:
 
     def query(
         self, sql: str, parameters: Mapping[str, Any] | None = None
-    ) -> Sequence[Sequence[Any]]:
+    ) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a SELECT."""
         if self.client is None:
             self.client = clickhouse_connect.get_client(
@@ -66,10 +66,8 @@ class Store:
                 port=self.address.port,
                 autogenerate_session_id=False,
             )
-        rows: Sequence[Sequence[Any]] = self.client.query(
-            sql, parameters=dict(parameters or {})
-        ).result_rows
-        return rows
+        result = self.client.query(sql, parameters=dict(parameters or {}))
+        return [tuple(row) for row in result.result_rows]
 
     def answers(self, sql: str) -> bool:
         """Return whether a statement succeeds right now."""
@@ -155,7 +153,7 @@ class Pipeline:
         record leaves it only after its sessions are exact.
         """
         wait_until(
-            lambda: self._is_drained() and self._stored(project) == count,
+            lambda: self.is_drained() and self._stored(project) == count,
             what=f"{count} spans in project {project}",
             seconds_max=seconds_max,
         )
@@ -166,7 +164,8 @@ class Pipeline:
         )
         return int(count)
 
-    def _is_drained(self) -> bool:
+    def is_drained(self) -> bool:
+        """Return whether nothing waits in the log."""
         with closing(sqlite3.connect(self.folder / "buffer" / "otlp_spans.db")) as log:
             return bool(log.execute("SELECT count(*) FROM record").fetchone() == (0,))
 

@@ -30,7 +30,7 @@ SELECT SpanId FROM session_replay(project={project:String}, session_id={session_
 
 
 # Runs a SELECT with parameters.
-Query = Callable[[str, Mapping[str, Any]], Sequence[Sequence[Any]]]
+Query = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 
 
 def sessions(query: Query, project: str) -> dict[str, Session]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from buffer.port import ConsumedRecord
+from buffer.port import ConsumedRecord, Offset, Partition
 from schemas.envelope import Envelope
 
 
@@ -58,11 +58,20 @@ class Batch:
 
     def set_aside(self, consumed: ConsumedRecord, *, reason: str, error: str) -> None:
         """Mark a record for the dead letters, once."""
-        known = {(dead.consumed.partition, dead.consumed.offset) for dead in self.unreadable}
-        if (consumed.partition, consumed.offset) not in known:
+        if consumed.coordinates not in self._dead:
             self.unreadable.append(Unreadable(consumed=consumed, reason=reason, error=error))
 
     @property
     def value_bytes(self) -> int:
         """How many bytes of OTLP the batch holds."""
         return sum(len(row.consumed.record.value) for row in self.rows)
+
+    @property
+    def spans(self) -> int:
+        """How many spans the batch holds, as ingest counted them; those set aside not included."""
+        dead = self._dead
+        return sum(r.envelope.spans for r in self.rows if r.consumed.coordinates not in dead)
+
+    @property
+    def _dead(self) -> set[tuple[Partition, Offset]]:
+        return {dead.consumed.coordinates for dead in self.unreadable}

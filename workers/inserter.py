@@ -38,10 +38,9 @@ class Inserter:
         }
         self._store_is_checked = False
 
-    async def insert(self, batch: Batch) -> int:
+    async def insert(self, batch: Batch) -> None:
         """
-        Store the batch's spans and return how many rows that were. Records that the engine cannot
-        read are set aside in the batch.
+        Store the batch's spans. Records that the engine cannot read are set aside in the batch.
 
         Raises:
             RetryableError, StoreRefused: nothing is known to be wrong with the records. Some of
@@ -53,45 +52,44 @@ class Inserter:
                 # every trouble: it may be another one by now.
                 await migrate.check(self._store)
                 self._store_is_checked = True
-            return await self._insert(batch, batch.rows)
+            await self._insert(batch, batch.rows)
         except PipelineError:
             self._store_is_checked = False
             raise
 
-    async def _insert(self, batch: Batch, rows: Sequence[Row]) -> int:
+    async def _insert(self, batch: Batch, rows: Sequence[Row]) -> None:
         if not rows:
-            return 0
+            return
         records = [(row.envelope, row.consumed.record.value) for row in rows]
         try:
-            return await self._write(records, batch)
+            await self._write(records, batch)
         except (UnreadableRecords, StoreOutOfMemory) as error:
             if len(rows) > 1:
                 half = len(rows) // 2
-                return sum(
-                    [await self._insert(batch, rows[:half]), await self._insert(batch, rows[half:])]
-                )
-            if isinstance(error, StoreOutOfMemory):
+                await self._insert(batch, rows[:half])
+                await self._insert(batch, rows[half:])
+            elif isinstance(error, StoreOutOfMemory):
                 raise
-        return await self._insert_suspect(batch, rows[0])
+            else:
+                await self._insert_suspect(batch, rows[0])
 
-    async def _insert_suspect(self, batch: Batch, row: Row) -> int:
+    async def _insert_suspect(self, batch: Batch, row: Row) -> None:
         """Try a record that was refused once more in canonical form, else set it aside."""
         # Were the statement itself at fault, it would be refused without any record too; that
         # error is for somebody to mend, and no record may pay for it.
         await self._write([], batch)
         try:
             value = _canonical(row.consumed.record.value)
-            return await self._write([(row.envelope, value)], batch)
+            await self._write([(row.envelope, value)], batch)
         except DecodeError as error:
             batch.set_aside(row.consumed, reason="protobuf", error=str(error))
         except UnreadableRecords as error:
             batch.set_aside(row.consumed, reason="engine", error=str(error))
-        return 0
 
-    async def _write(self, records: Sequence[tuple[Envelope, bytes]], batch: Batch) -> int:
+    async def _write(self, records: Sequence[tuple[Envelope, bytes]], batch: Batch) -> None:
         # Joining tens of megabytes takes milliseconds in which health checks should be answered.
         body = await asyncio.to_thread(frame, records, batch=batch.id)
-        return await self._store.execute(
+        await self._store.execute(
             INSERT_SPANS, self._parameters, body=body, settings=INSERT_SETTINGS
         )
 

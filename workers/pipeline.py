@@ -58,14 +58,14 @@ class Pipeline:
         """Take records through the whole pipeline, however often the store must be asked."""
         started = time.perf_counter()
         batch = Batch.of(records)
-        spans = await self._until_done("insert", lambda: self._inserter.insert(batch))  # insert
+        await self._until_done("insert", lambda: self._inserter.insert(batch))  # insert
         await self._until_done("resolve", lambda: self._resolver.resolve(batch.id))  # resolve
         await self._until_done("dead_letter", lambda: self._dead_letters.keep(batch.unreadable))
         await self._until_done("commit", lambda: self._commit(records))  # commit
         now_ns = time.time_ns()
         events.batch_committed(
             records=len(records),
-            spans=spans,
+            spans=batch.spans,
             value_bytes=batch.value_bytes,
             seconds=time.perf_counter() - started,
             waited_seconds=[(now_ns - row.envelope.received_ns) / 1e9 for row in batch.rows],

@@ -136,7 +136,9 @@ class Engine:
             outfile = f" INTO OUTFILE '/dev/fd/{target}' TRUNCATE"
             outfile += f" COMPRESSION '{encoding}'" if encoding else ""
             statement = f"{sql}{outfile} FORMAT {format_name}{rest}"
-            query = loop.run_in_executor(self._threads, self._fill, scope, mark, statement, target)
+            query = loop.run_in_executor(
+                self._threads, self._fill, target, scope, mark, statement, format_name
+            )
             reader = asyncio.StreamReader(limit=_PIPE_BYTES)
             try:
                 transport, _ = await loop.connect_read_pipe(
@@ -147,9 +149,9 @@ class Engine:
             finally:
                 await self._ended(query, mark)
 
-    def _fill(self, scope: Scope, mark: str, sql: str, target: int) -> Result:
+    def _fill(self, target: int, *query: Any) -> Result:
         try:
-            return self._query(scope, mark, sql, "Null")
+            return self._query(*query)
         finally:
             os.close(target)
 

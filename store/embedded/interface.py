@@ -104,9 +104,11 @@ class Interface:
             return await self._read(query, parsed)
         if parsed.kind is Kind.INSERT:
             result = await self._insert(query, parsed, prefix, received)
-        else:
-            result = await self._engine.run(query.scope, parsed.sql, query.format)
-        return reply.complete(query, query.format, result)
+            return reply.complete(query, result, format_name=None)
+        format_name = parsed.format or query.format
+        result = await self._engine.run(query.scope, parsed.sql + parsed.rest, format_name)
+        answers = parsed.kind is Kind.SHOW or result.body
+        return reply.complete(query, result, format_name=format_name if answers else None)
 
     async def _insert(
         self, query: Query, parsed: Statement, prefix: bytes, received: IO[bytes]

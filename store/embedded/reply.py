@@ -68,10 +68,11 @@ def refused(refusal: StoreRefused, *, version: str, headers: Mapping[str, str]) 
     )
 
 
-def complete(query: Query, format_name: str, result: Result) -> web.Response:
-    """An answer that is all there, and not encoded."""
-    headers = _headers(query, format_name, None) | _summary(query, result.counts)
-    return web.Response(body=result.body, headers=headers)
+def complete(query: Query, result: Result, *, format_name: str | None) -> web.Response:
+    """An answer that is all there; `format_name` is None where a statement has none to give."""
+    # By the format in the headers, clients tell no rows from no answer.
+    headers = _headers(query, format_name, None) if format_name else dict(query.headers)
+    return web.Response(body=result.body, headers=headers | _summary(query, result.counts))
 
 
 async def send(query: Query, format_name: str, output: Output, folder: Path) -> web.StreamResponse:

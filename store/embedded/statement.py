@@ -35,26 +35,16 @@ _FORMAT = re.compile(
     rb"([A-Za-z]\w*)[ \t\f]*;?\r?\n?",
     re.IGNORECASE,
 )
-# Statements whose answer may be large; the grammar lets these end with INTO OUTFILE and FORMAT.
-_READING = {
-    b"(",
-    b"CHECK",
-    b"DESC",
-    b"DESCRIBE",
-    b"EXISTS",
-    b"EXPLAIN",
-    b"FROM",
-    b"SELECT",
-    b"SHOW",
-}
-_READING |= {b"KILL", b"WITH"}
+_READING = {b"(", b"FROM", b"SELECT", b"WITH"}
+_SHOWING = {b"CHECK", b"DESC", b"DESCRIBE", b"EXISTS", b"EXPLAIN", b"KILL", b"SHOW"}
 
 
 class Kind(Enum):
     """How a statement is to be run."""
 
     EMPTY = auto()
-    READ = auto()
+    READ = auto()  # a query, whose answer may be large
+    SHOW = auto()  # any other statement that answers in a format
     INSERT = auto()  # rows in a format follow the statement
     OTHER = auto()
 
@@ -77,7 +67,7 @@ class Statement:
     """
     A statement, parted from its format and its data.
 
-    `format` is empty where the SQL names none. `rest` is what follows the format in a READ, such
+    `format` is empty where the SQL names none. `rest` is what follows the format of a query, such
     as SETTINGS. `data_at` is the offset of an INSERT's rows in the text.
     """
 
@@ -101,7 +91,7 @@ def parse(text: bytes) -> Statement:
     """Read the one statement at the start of `text`; an insert's rows are not looked at."""
     tokens = _tokens(text)
     first = next(tokens, None)
-    if first is None:
+    if first is None or first.text == b";":
         return Statement(kind=Kind.EMPTY)
     if first.text == b"INSERT":
         return _insert(text, [first], tokens)
@@ -164,14 +154,15 @@ def _other(text: bytes, first: _Token, tokens: list[_Token]) -> Statement:
     for before, token in itertools.pairwise(tokens):
         _refuse_after_semicolon([before], token)
     end = _end(tokens)
-    if first.text not in _READING:
+    if first.text not in _READING | _SHOWING:
         return Statement(kind=Kind.OTHER, sql=_decoded(text[:end]))
+    kind = Kind.READ if first.text in _READING else Kind.SHOW
     named = _format_clause(text, tokens)
     if named is None:
-        return Statement(kind=Kind.READ, sql=_decoded(text[:end]))
+        return Statement(kind=kind, sql=_decoded(text[:end]))
     begin, match = named
     return Statement(
-        kind=Kind.READ,
+        kind=kind,
         sql=_decoded(text[:begin]),
         format=match[1].decode(),
         rest=_decoded(text[match.end(1) : end]),

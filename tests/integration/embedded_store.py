@@ -25,32 +25,39 @@ class StoreProcess:
 
     def __init__(self, folder: Path, *, password: str = "", connections: int = 2) -> None:
         command = [sys.executable, "-m", "tests.integration.embedded_store"]
-        self.process = subprocess.Popen(
-            [*command, str(folder), password, str(connections)],
-            cwd=_PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        folder.mkdir(exist_ok=True)
+        self._printed = folder / "printed.log"
+        with self._printed.open("w") as printed:
+            self.process = subprocess.Popen(
+                [*command, str(folder), password, str(connections)],
+                cwd=_PROJECT,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+                text=True,
+            )
         assert self.process.stdout is not None
-        self.first_line = self.process.stdout.readline().strip()
+        self._first_line = self.process.stdout.readline().strip()
 
     @property
     def port(self) -> int:
         """Where it serves; its first line of output says so."""
-        assert self.first_line.isdigit(), self.first_line
-        return int(self.first_line)
+        assert self._first_line.isdigit(), self.printed()
+        return int(self._first_line)
 
     @property
     def url(self) -> str:
         """The address for HTTP clients."""
         return f"http://127.0.0.1:{self.port}/"
 
-    def stop(self, sent: signal.Signals = signal.SIGKILL) -> tuple[int, str]:
-        """End the process, and give its exit code and what it printed."""
+    def printed(self) -> str:
+        """What it has logged, or died of."""
+        return self._printed.read_text()
+
+    def stop(self, sent: signal.Signals = signal.SIGKILL) -> int:
+        """End the process, and give its exit code."""
         self.process.send_signal(sent)
-        printed, _ = self.process.communicate(timeout=60)
-        return self.process.returncode, printed
+        self.process.communicate(timeout=60)
+        return self.process.returncode
 
     def __enter__(self) -> Self:
         return self

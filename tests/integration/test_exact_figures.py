@@ -234,15 +234,15 @@ class _DyingStore(Store):
     async def query(self, *args: Any, **kwargs: Any) -> Any:
         return await self._store.query(*args, **kwargs)
 
-    async def execute(self, *args: Any, **kwargs: Any) -> int:
+    async def execute(self, *args: Any, **kwargs: Any) -> None:
         if self._steps == 0:
             raise _DiedError
         self._steps -= 1
-        return await self._store.execute(*args, **kwargs)
+        await self._store.execute(*args, **kwargs)
 
 
 def _record(offset: int, project: str, span: SentSpan) -> ConsumedRecord:
-    envelope = Envelope(project=project, received_ns=span.received_ns)
+    envelope = Envelope(project=project, received_ns=span.received_ns, spans=1)
     record = Record(value=otlp.request([span]), headers=envelope.to_headers())
     return ConsumedRecord(
         partition=0, offset=offset, appended_at_ns=span.received_ns, record=record

@@ -255,6 +255,32 @@ async def test_holds_a_bounded_number_of_bytes(client: Client, producer: Recordi
     assert REGISTRY.get_sample_value("sessiontrail_ingest_inflight_bytes") == 0
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+async def test_survives_a_client_that_leaves_midway(framing: str) -> None:
+    """What its request held is free again, and nothing of it is published."""
+    producer = RecordingProducer()
+    before = _refused_requests()
+    async with running_ingest(producer) as service:
+        _, writer = await asyncio.open_connection("127.0.0.1", service.http_port)
+        head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\n{framing}\r\n"
+        writer.write(f"{head}Content-Type: application/x-protobuf\r\n\r\n".encode())
+        writer.write(b"2\r\n\x0a\x00\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)  # the head and the first bytes are read by now
+        writer.close()
+        await writer.wait_closed()
+        while _refused_requests() == before:
+            await asyncio.sleep(0.01)
+
+    assert REGISTRY.get_sample_value("sessiontrail_ingest_inflight_bytes") == 0
+    assert producer.records == []
+
+
+def _refused_requests() -> float:
+    labels = {"transport": "http", "outcome": "refusal"}
+    return REGISTRY.get_sample_value("otelcol_receiver_requests_total", labels) or 0
+
+
 async def test_accepts_and_discards_metrics_and_logs(
     client: Client, producer: RecordingProducer
 ) -> None:
@@ -290,11 +316,11 @@ async def test_tells_an_operator_how_it_is(producer: RecordingProducer) -> None:
     """Alive is not ready: /readyz names what the process waits for."""
     waiting_for = ["the buffer"]
 
-    async def readiness() -> list[str]:
+    async def waits_for() -> list[str]:
         return waiting_for
 
     async with (
-        running_ingest(producer, readiness=readiness) as service,
+        running_ingest(producer, waits_for=waits_for) as service,
         aiohttp.ClientSession() as session,
     ):
         client = Client(f"http://127.0.0.1:{service.http_port}", session)

@@ -13,7 +13,7 @@ from store.embedded.encoding import Decoder, accepted
 
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "lz4": lz4.frame.compress,
-    "zstd": lambda data: zstandard.compress(data),
+    "zstd": zstandard.compress,
     "gzip": gzip.compress,
     "deflate": zlib.compress,
 }

@@ -9,6 +9,8 @@ from store.embedded.auth import authenticate
 from store.embedded.scope import Scope
 from store.embedded.status import content_type, status_of
 
+FIXED = "async_insert='0', implicit_select='0'"
+
 
 def test_quotes_settings_parameters_and_the_database() -> None:
     """Values cannot end their quotes, and arguments of the interface are no settings."""
@@ -19,8 +21,10 @@ def test_quotes_settings_parameters_and_the_database() -> None:
     )
     assert list(scope.statements("mark")) == [
         "USE `a\\`b`",
-        "SET max_threads='1', param_p='it\\'s \\\\n\nü', "
-        "async_insert='0', implicit_select='0', log_comment='mark'",
+        (
+            "SET max_threads='1', param_p='it\\'s \\\\n\nü', "
+            "async_insert='0', implicit_select='0', log_comment='mark'"
+        ),
     ]
 
 

@@ -62,7 +62,7 @@ def test_parts_an_insert_from_its_rows(
 def test_does_not_read_the_rows_as_sql() -> None:
     """Rows may be any bytes."""
     parsed = parse(b"INSERT INTO t FORMAT RowBinary\n\xff\xfe';(;`SELECT FORMAT CSV")
-    assert (Kind.INSERT, "RowBinary") == (parsed.kind, parsed.format)
+    assert (parsed.kind, parsed.format) == (Kind.INSERT, "RowBinary")
 
 
 def test_replaces_input_by_a_file_with_the_structure_as_written() -> None:
@@ -94,10 +94,20 @@ def test_leaves_other_statements_whole(text: str) -> None:
     assert (Kind.OTHER, text.rstrip(";")) == (parsed.kind, parsed.sql)
 
 
+def test_parts_what_shows_from_its_format() -> None:
+    """Statements that answer little name a format like a query does."""
+    parsed = parse(b"SHOW TABLES LIKE 'FORMAT a' FORMAT JSON;")
+    assert (parsed.kind, parsed.sql, parsed.format) == (
+        Kind.SHOW,
+        "SHOW TABLES LIKE 'FORMAT a' ",
+        "JSON",
+    )
+
+
 def test_drops_the_format_of_an_insert_that_selects() -> None:
     """Clients name a format for every statement; an INSERT … SELECT has no use for it."""
     parsed = parse(b"INSERT INTO t SELECT 1\n FORMAT Native")
-    assert (Kind.OTHER, "INSERT INTO t SELECT 1\n ") == (parsed.kind, parsed.sql)
+    assert (parsed.kind, parsed.sql) == (Kind.OTHER, "INSERT INTO t SELECT 1\n ")
 
 
 @pytest.mark.parametrize("text", ["", " \n", "-- only this", "/* and this */", ";"])
