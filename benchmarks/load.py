@@ -77,8 +77,9 @@ def running(target: str, shape_name: str, *, in_flight: int) -> Iterator[tuple[L
     context = multiprocessing.get_context("spawn")
     load, reports, ready = Load(context), context.Queue(), context.Event()
     controls = {name: value for name, value in vars(load).items() if name != "process"}
+    arguments = {"in_flight": in_flight, "controls": controls, "ready": ready, "reports": reports}
     process = context.Process(
-        target=_main, args=(target, shape_name, in_flight, controls, ready, reports), daemon=True
+        target=_main, args=(target, shape_name), kwargs=arguments, daemon=True
     )
     process.start()
     load.process = process
@@ -97,7 +98,13 @@ def _end(load: Load) -> None:
 
 
 def _main(
-    target: str, shape_name: str, in_flight: int, controls: dict[str, Any], ready: Any, reports: Any
+    target: str,
+    shape_name: str,
+    *,
+    in_flight: int,
+    controls: dict[str, Any],
+    ready: Any,
+    reports: Any,
 ) -> None:
     requests = Requests(SHAPES[shape_name])
     ready.set()

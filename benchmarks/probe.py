@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 
 from benchmarks.load import METHOD
-from tests.otlp import request, span
+from benchmarks.spans import one_span
 from tests.processes import Pipeline, Store
 
 # Looking costs the store a few milliseconds each time.
@@ -63,7 +63,7 @@ class Probe:
     def _send(self, export: Any) -> None:
         name = f"probe-{secrets.token_hex(8)}"
         try:
-            export(_body(name), timeout=10)
+            export(one_span(name), timeout=10)
         except grpc.RpcError:
             return  # refused: the load is there to count that
         self.sent += 1
@@ -74,7 +74,3 @@ class Probe:
             found = self._store.query(_LOOK, {"ids": list(self._missing)})
             now = time.perf_counter()
             self.lags += [now - self._missing.pop(name) for (name,) in found]
-
-
-def _body(session: str) -> bytes:
-    raise NotImplementedError

@@ -18,8 +18,10 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 TRACES_PER_SESSION = 10
+KINDS = (Span.SPAN_KIND_INTERNAL, Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT)
 
 _Value = str | int | float | list[str]
 
@@ -105,13 +107,33 @@ class Requests:
         return [b"session-" + self._random.randbytes(8).hex().encode(), 0]
 
 
+def one_span(session: str) -> bytes:
+    """Return a request of one small span."""
+    request = ExportTraceServiceRequest()
+    span = (
+        request.resource_spans.add()
+        .scope_spans.add()
+        .spans.add(
+            trace_id=random.randbytes(16),
+            span_id=random.randbytes(8),
+            name="probe",
+            start_time_unix_nano=time.time_ns() - 10**6,
+            end_time_unix_nano=time.time_ns(),
+        )
+    )
+    span.attributes.extend(_attributes({"session.id": session}))
+    return bytes(request.SerializeToString())
+
+
 class _Maker:
     """Makes templates. Their ids are placeholders, found again in the serialised request."""
 
     def __init__(self, shape: Shape, source: random.Random) -> None:
         self._shape = shape
         self._random = source
-        self._words = ["".join(source.choices("etaoinshrdlucmfwyp", k=n % 9 + 2)) for n in range(6000)]
+        self._words = [
+            "".join(source.choices("etaoinshrdlucmfwyp", k=n % 9 + 2)) for n in range(6000)
+        ]
         # Few words are frequent and most are rare, as in any language.
         self._weights = list(itertools.accumulate(1 / (rank + 3) for rank in range(6000)))
 
@@ -158,14 +180,14 @@ class _Maker:
                 span_id=span_id,
                 parent_span_id=spans[number - place] if place else b"",
                 name="chat gpt-4o" if number % 2 else "POST /v1/chat",
-                kind=number % 3 + 1,
+                kind=KINDS[number % 3],
                 start_time_unix_nano=start + place * 10**6 + self._random.randrange(10**6),
             )
             span.end_time_unix_nano = span.start_time_unix_nano + self._random.randrange(10**9)
             # The session comes first: the other ids of a span stand before its attributes.
             span.attributes.extend(_attributes({"session.id": names[trace].decode()}))
             span.attributes.extend(self._attributes(number))
-            span.status.code = 1
+            span.status.code = Status.STATUS_CODE_OK
             if number % 16 == 0:
                 self._fail(span)
         return bytes(request.SerializeToString())
@@ -220,7 +242,7 @@ class _Maker:
                 self._random.choice(
                     (
                         f"{self._random.random() * 1000:.2f}.",
-                        "für größere Städte –",
+                        "für größere Städte",
                         "東京の天気は晴れです。",
                         f"https://example.com/{self._random.randbytes(6).hex()}",
                         "\\n\\n- ",
@@ -233,7 +255,7 @@ class _Maker:
     def _fail(self, span: Any) -> None:
         event = span.events.add(name="exception", time_unix_nano=span.start_time_unix_nano + 5)
         event.attributes.extend(_attributes({"exception.type": "ValueError"}))
-        span.status.code = 2
+        span.status.code = Status.STATUS_CODE_ERROR
         span.status.message = "boom"
 
 

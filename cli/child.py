@@ -20,9 +20,9 @@ log = structlog.get_logger()
 EXIT_CONFIG = 2
 
 _BACKOFF_SECONDS_MIN = 0.1
-_BACKOFF_SECONDS_MAX = 10.0
+_BACKOFF_SECONDS_MAX = 2.0
 # A child that ran so long has recovered: its next crash is met with the shortest back-off again.
-_STEADY_SECONDS = 30.0
+_STEADY_SECONDS = 10.0
 
 
 class Child:

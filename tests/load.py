@@ -23,7 +23,7 @@ _RETRYABLE = {
     grpc.StatusCode.ABORTED,
 }
 _ATTEMPT_SECONDS_MAX = 10.0
-_GIVE_UP_SECONDS = 120.0
+_GIVE_UP_SECONDS = 240.0
 
 
 @dataclass

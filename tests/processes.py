@@ -84,16 +84,21 @@ class Store:
             self.client.close()
 
 
+def migrate(store: Store) -> None:
+    """Bring a store to this release, as an operator would."""
+    subprocess.run([COMMAND, "migrate", f"--set=store.endpoint={store.address}"], check=True)
+
+
 @contextmanager
-def store(folder: Path) -> Iterator[Store]:
+def store(folder: Path, *, address: HostPort | None = None) -> Iterator[Store]:
     """Run the embedded store alone, migrated."""
-    address = HostPort("127.0.0.1", free_port())
-    settings = [f"--data-dir={folder}", f"--set=store.endpoint={address}"]
-    process = subprocess.Popen([COMMAND, "store", *settings])
-    running = Store(address=address)
+    running = Store(address=address or HostPort("127.0.0.1", free_port()))
+    process = subprocess.Popen(
+        [COMMAND, "store", f"--data-dir={folder}", f"--set=store.endpoint={running.address}"]
+    )
     try:
         wait_until(lambda: running.answers("SELECT 1"), what="the store answers")
-        subprocess.run([COMMAND, "migrate", *settings], check=True)
+        migrate(running)
         yield running
     finally:
         running.close()

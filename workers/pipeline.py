@@ -15,12 +15,18 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    wait_exponential,
+    wait_random,
+)
 
 from buffer.port import ConsumedRecord, Consumer, next_offsets
 from runtime import events
 from runtime.config import WorkerConfig
-from runtime.errors import RetryableError, StoreRefused
+from runtime.errors import RetryableError, SchemaMismatch, StoreRefused
 from workers.batch import Batch
 from workers.dead_letters import DeadLetters
 from workers.inserter import Inserter
@@ -90,7 +96,8 @@ class Pipeline:
         """
         Repeat `attempt` until it is done, for as long as that takes: the log keeps what comes in
         meanwhile, and refuses more when it is full. What the store refuses for good is no fault of
-        the records (those have been set aside): it too waits for somebody to mend the store.
+        the records (those that are at fault are set aside), so that too waits, for somebody to mend
+        the store.
         """
 
         def before_sleep(state: RetryCallState) -> None:
@@ -99,8 +106,8 @@ class Pipeline:
             events.stage_retried(stage=stage, error=str(error), wait_seconds=wait)
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type((RetryableError, StoreRefused)),
-            wait=wait_exponential_jitter(initial=0.1, max=10.0, jitter=0.5),
+            retry=retry_if_exception_type((RetryableError, StoreRefused, SchemaMismatch)),
+            wait=wait_exponential(multiplier=0.1, max=10.0) + wait_random(0, 0.5),
             before_sleep=before_sleep,
         )
         async for attempting in retrying:

@@ -29,11 +29,11 @@ import structlog
 from runtime.errors import StoreRefused
 from store.embedded.folder import own
 from store.embedded.scope import Scope
+from store.embedded.turns import Turns
 
 log = structlog.get_logger()
 
 STD_EXCEPTION = 1001
-TOO_MANY_SIMULTANEOUS_QUERIES = 202
 
 # Half of the machine's memory (of the container's, if that has a limit): the rest of the
 # processes that share the machine with an embedded store need some too.
@@ -101,9 +101,11 @@ class Engine:
         self._path = str(folder / "engine")
         self._keeper = _connect(f"{self._path}?{_OF_THE_ENGINE}")  # chDB ends with its last one
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="store")
-        self._turns = asyncio.Semaphore(connections)
-        self._waiting = 0
-        self._running = 0
+        self._turns = Turns(
+            running_max=connections,
+            waiting_max=_WAITING_MAX,
+            wait_seconds_max=_WAIT_SECONDS_MAX,
+        )
         self.version, self.timezone = self._constants()
 
     def _constants(self) -> tuple[str, str]:
@@ -130,7 +132,7 @@ class Engine:
 
         `rest` is what stands after the format, such as SETTINGS. Leaving this kills the query.
         """
-        async with self._turn():
+        async with self._turns.turn():
             mark, loop = _mark(), asyncio.get_running_loop()
             source, target = os.pipe()
             outfile = f" INTO OUTFILE '/dev/fd/{target}' TRUNCATE"
@@ -192,31 +194,8 @@ class Engine:
         finally:
             connection.close()
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        busy = StoreRefused(
-            "Too many simultaneous queries: try again later. (TOO_MANY_SIMULTANEOUS_QUERIES)",
-            code=TOO_MANY_SIMULTANEOUS_QUERIES,
-        )
-        if self._waiting >= _WAITING_MAX:
-            raise busy
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(_WAIT_SECONDS_MAX):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise busy from None
-        finally:
-            self._waiting -= 1
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            self._turns.release()
-
     async def _in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        async with self._turn():
+        async with self._turns.turn():
             loop = asyncio.get_running_loop()
             call = loop.run_in_executor(self._threads, function, *arguments)
             try:
@@ -243,12 +222,12 @@ class Engine:
     async def aclose(self) -> None:
         """Kill what still runs, and leave the folder to the next process."""
         deadline = asyncio.get_running_loop().time() + _KILL_SECONDS_MAX
-        while self._running and asyncio.get_running_loop().time() < deadline:
+        while self._turns.running and asyncio.get_running_loop().time() < deadline:
             await asyncio.to_thread(self._kill, "1")
             await asyncio.sleep(0.1)
-        if self._running:
+        if self._turns.running:
             # To close chDB below a running query would crash the process; its end closes all.
-            log.warning("store_still_busy", queries=self._running)
+            log.warning("store_still_busy", queries=self._turns.running)
             return
         self._threads.shutdown()
         await asyncio.to_thread(self._keeper.close)

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 # ClickHouse's own bound on a URL: clients put settings there, such as the text of a schema.
 _URL_BYTES_MAX = 1 << 20
 _READ_BUFFER_BYTES = 1 << 20
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

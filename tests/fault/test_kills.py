@@ -30,7 +30,7 @@ def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
         load.start()
         killed = {"ingest": 0, "worker": 0, "store": 0}
         for child in itertools.islice(itertools.cycle(killed), KILLS):
-            time.sleep(dice.uniform(0.0, 1.5))
+            time.sleep(dice.uniform(0.0, 2.0))
             processes.wait_until(partial(running.kill, child), what=f"{child} runs")
             killed[child] += 1
         load.stop()

@@ -197,7 +197,7 @@ def test_settings_and_database_end_with_the_query(client: Client) -> None:
         ("SELECT 1; SELECT 2", 62),
         ("SELECT 1 SETTINGS nosuch = 1", 115),
         ("INSERT INTO nosuch VALUES (1)", 60),
-        ("INSERT INTO t (a) FORMAT CSV\nx", 27),
+        ("INSERT INTO t (a) FORMAT CSV\nx", 117),
         ("INSERT INTO t (a) SELECT throwIf(1)", 395),
         ("SELECT * FROM numbers(5000000) WHERE throwIf(number = 4000000) = 0", 395),
         ("SELECT groupArray(number) FROM numbers(99999999) SETTINGS max_memory_usage=9999999", 241),

@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 def moments() -> random.Random:
     """Give the source of the moments at which processes are killed; print how to have it again."""
     seed = int(os.environ.get("KILL_SEED", time.time_ns() % 1_000_000))
-    print(f"KILL_SEED={seed}")  # noqa: T201 -- shown by pytest when the test fails
+    print(f"KILL_SEED={seed}")
     return random.Random(seed)
 
 

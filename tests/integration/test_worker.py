@@ -1,0 +1,213 @@
+"""The worker with a real log and a real store: poison, outages and missing views."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
+from buffer.port import Record
+from runtime.config import HostPort, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
+from schemas.envelope import Envelope
+from store.client import Store
+from tests import otlp, processes
+from tests.model import SentSpan
+from workers import dead_letters
+from workers.dead_letters import DeadLetters
+from workers.inserter import Inserter
+from workers.pipeline import Pipeline
+from workers.resolver import Resolver
+
+Closable = TypeVar("Closable", EmbeddedProducer, EmbeddedConsumer)
+
+RECEIVED_NS = 1_795_391_999 * 10**9
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """A worker whose log, store and dead letters a test can look at."""
+
+    project: str
+    producer: EmbeddedProducer
+    dead: EmbeddedConsumer
+    consumer: EmbeddedConsumer
+    pipeline: Pipeline
+
+    async def append(self, value: bytes, headers: dict[str, bytes] | None = None) -> None:
+        """Append a record as ingest would, or with other headers."""
+        envelope = Envelope(project=self.project, received_ns=RECEIVED_NS, spans=1)
+        await self.producer.append(
+            Record(value=value, headers=envelope.to_headers() if headers is None else headers)
+        )
+
+    async def run_until_drained(self) -> None:
+        """Work until the log is empty."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(60):
+            tasks.create_task(self.pipeline.run(stop))
+            while (await self.consumer_backlog()) > 0:
+                await asyncio.sleep(0.05)
+            stop.set()
+
+    async def consumer_backlog(self) -> int:
+        """Return how many records are not committed."""
+        return (await self.consumer.backlog()).records
+
+
+@pytest.fixture
+async def worker(store: processes.Store, tmp_path: Path) -> AsyncIterator[Worker]:
+    """A worker over the shared store, in a project of its own."""
+    async with _worker(store.config, tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _worker(config: StoreConfig, folder: Path) -> AsyncIterator[Worker]:
+    spans, dead = folder / "spans.db", folder / "dead.db"
+    async with AsyncExitStack() as stack:
+
+        async def closing(opening: Awaitable[Closable]) -> Closable:
+            opened = await opening
+            stack.push_async_callback(opened.close)
+            return opened
+
+        producer = await closing(EmbeddedProducer.open(spans, value_bytes_max=10**9))
+        dead_producer = await closing(EmbeddedProducer.open(dead, value_bytes_max=10**9))
+        consumer = await closing(EmbeddedConsumer.open(spans))
+        dead_consumer = await closing(EmbeddedConsumer.open(dead))
+        store = await stack.enter_async_context(Store(config))
+        pipeline = Pipeline(
+            consumer=consumer,
+            inserter=Inserter(store, sessions=SessionsConfig(), times=TimesConfig()),
+            resolver=Resolver(store),
+            dead_letters=DeadLetters(dead_producer),
+            config=WorkerConfig(batch_seconds_max=0.1),
+        )
+        yield Worker(
+            project=f"worker-{secrets.token_hex(4)}",
+            producer=producer,
+            dead=dead_consumer,
+            consumer=consumer,
+            pipeline=pipeline,
+        )
+
+
+def _span(number: int) -> SentSpan:
+    return SentSpan(
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        start_ns=RECEIVED_NS - 5,
+        end_ns=RECEIVED_NS,
+        attributes={"session.id": "s"},
+        received_ns=RECEIVED_NS,
+    )
+
+
+def _stored(store: processes.Store, project: str) -> int:
+    [[count]] = store.query(
+        "SELECT count() FROM spans WHERE Project = {project:String}", {"project": project}
+    )
+    return int(count)
+
+
+async def test_poison_goes_to_the_dead_letters_and_the_rest_is_stored(
+    worker: Worker, store: processes.Store
+) -> None:
+    """Records that are no OTLP, or have no envelope, are kept whole with the reason."""
+    good = [otlp.request([_span(number)]) for number in range(1, 10)]
+    poison = b"\x0a\xff\xff\xff\xff\x0fnot protobuf"
+    for value in good[:5]:
+        await worker.append(value)
+    await worker.append(poison)
+    await worker.append(good[0], headers={"foreign": b"1"})
+    for value in good[5:]:
+        await worker.append(value)
+
+    await worker.run_until_drained()
+
+    assert await asyncio.to_thread(_stored, store, worker.project) == len(good)
+    dead = await worker.dead.consume(value_bytes_max=10**6, wait_seconds_max=1)
+    reasons = {letter.record.headers[dead_letters.REASON]: letter.record for letter in dead}
+    assert set(reasons) == {b"protobuf", b"envelope"}
+    assert reasons[b"protobuf"].value == poison
+    assert reasons[b"protobuf"].headers[dead_letters.OFFSET] == b"5"
+    assert reasons[b"envelope"].headers["foreign"] == b"1"
+    assert reasons[b"envelope"].value == good[0]
+
+
+async def test_valid_protobuf_that_the_engine_refuses_is_stored(
+    worker: Worker, store: processes.Store
+) -> None:
+    """Two members of a oneof on the wire: the last one wins, as protobuf says."""
+    await worker.append(_with_two_members(_span(1)))
+    await worker.append(otlp.request([_span(2)]))
+    await worker.run_until_drained()
+    assert await asyncio.to_thread(_stored, store, worker.project) == 2
+    assert not await worker.dead.consume(value_bytes_max=10**6, wait_seconds_max=0.2)
+    rows = await asyncio.to_thread(
+        store.query,
+        "SELECT SessionId FROM spans WHERE Project = {project:String}",
+        {"project": worker.project},
+    )
+    assert rows == [("s",), ("s",)]
+
+
+def _with_two_members(span: SentSpan) -> bytes:
+    """Return a request whose session id is sent as an integer and, behind it, as a string."""
+    session = span.attributes["session.id"]
+    bare = ExportTraceServiceRequest.FromString(otlp.request([replace(span, attributes={})]))
+    value = b"\x18\x07" + _field(1, str(session).encode())  # int_value 7, then string_value
+    attribute = _field(1, b"session.id") + _field(2, value)
+    grown = bare.resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+    return _field(1, _field(2, _field(2, grown + _field(9, attribute))))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a length-delimited field of fewer than 128 bytes, or of fewer than 16384."""
+    length = len(content)
+    size = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+    return bytes([number << 3 | 2]) + size + content
+
+
+async def test_the_worker_waits_for_a_store_that_is_away(tmp_path: Path) -> None:
+    """Started before the store, it stores what waited as soon as the store is there."""
+    config = StoreConfig(endpoint=HostPort("127.0.0.1", processes.free_port()))
+    async with _worker(config, tmp_path) as worker:
+        await worker.append(otlp.request([_span(1)]))
+        working = asyncio.create_task(worker.run_until_drained())
+        await asyncio.sleep(1)
+        assert not working.done()
+        started = processes.store(tmp_path / "data", address=config.endpoint)
+        running = await asyncio.to_thread(started.__enter__)
+        try:
+            await working
+            assert await asyncio.to_thread(_stored, running, worker.project) == 1
+        finally:
+            await asyncio.to_thread(started.__exit__, None, None, None)
+
+
+async def test_the_worker_inserts_nothing_while_a_view_is_missing(tmp_path: Path) -> None:
+    """A missing view would lose rows in silence, so the worker waits until it is back."""
+    started = processes.store(tmp_path / "data")
+    running = await asyncio.to_thread(started.__enter__)
+    try:
+        async with _worker(running.config, tmp_path / "other") as other:
+            await asyncio.to_thread(running.answers, "DROP VIEW trace_sessions_mv")
+            await other.append(otlp.request([_span(1)]))
+            working = asyncio.create_task(other.run_until_drained())
+            await asyncio.sleep(1)
+            assert await asyncio.to_thread(_stored, running, other.project) == 0
+            await asyncio.to_thread(processes.migrate, running)
+            await working
+            rows = await asyncio.to_thread(running.query, "SELECT SessionId FROM sessions")
+            assert rows == [("s",)]
+    finally:
+        await asyncio.to_thread(started.__exit__, None, None, None)

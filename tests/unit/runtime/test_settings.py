@@ -1,0 +1,93 @@
+"""Settings: where they come from, and what is said when they are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime import settings
+from runtime.config import HostPort
+from runtime.errors import ConfigError
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    """Defaults < file < environment < --set."""
+    file = tmp_path / "sessiontrail.yaml"
+    file.write_text("ingest: {grpc: {endpoint: 127.0.0.1:1}, http: {endpoint: 127.0.0.1:1}}\n"
+                    "store: {endpoint: 127.0.0.1:1}\n")  # fmt: skip
+    config = settings.load(
+        file=file,
+        environment={
+            "SESSIONTRAIL_INGEST_HTTP_ENDPOINT": "127.0.0.1:2",
+            "SESSIONTRAIL_STORE_ENDPOINT": "127.0.0.1:2",
+        },
+        assignments=["store.endpoint=[::1]:3"],
+    )
+    assert config.ingest.grpc.endpoint == HostPort("127.0.0.1", 1)
+    assert config.ingest.http.endpoint == HostPort("127.0.0.1", 2)
+    assert config.store.endpoint == HostPort("::1", 3)
+    assert config.query.endpoint == HostPort("127.0.0.1", 8080)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["ingest.grcp.endpoint=127.0.0.1:1", "ingest.grpc.endpiont=127.0.0.1:1", "grpc.endpoint=x:1"],
+)
+def test_an_unknown_key_names_the_nearest(assignment: str) -> None:
+    """A typo is an error, not a setting that does nothing."""
+    with pytest.raises(ConfigError, match=r"Did you mean 'ingest\.grpc\.endpoint'"):
+        settings.load(environment={}, assignments=[assignment])
+
+
+def test_an_unknown_variable_names_the_nearest() -> None:
+    """The same holds for the environment, except for what Kubernetes puts there."""
+    with pytest.raises(ConfigError, match="Did you mean 'SESSIONTRAIL_STORE_ENDPOINT'"):
+        settings.load(environment={"SESSIONTRAIL_STORE_ENDPIONT": "x:1"})
+    settings.load(environment={"SESSIONTRAIL_SERVICE_HOST": "10.0.0.1", "SESSIONTRAIL_PORT": "x"})
+
+
+def test_every_problem_is_told_at_once() -> None:
+    """Nobody has to start three times to learn of three mistakes."""
+    with pytest.raises(ConfigError) as caught:
+        settings.load(
+            environment={},
+            assignments=["nothing=1", "store.endpoint=nowhere", "worker.batch_seconds_max=-1"],
+        )
+    problems = str(caught.value)
+    assert "there is no setting 'nothing'" in problems
+    assert "store.endpoint" in problems
+    assert "worker.batch_seconds_max" in problems
+
+
+def test_files_may_refer_to_the_environment(tmp_path: Path) -> None:
+    """As in the Collector's files: ${env:NAME} and ${env:NAME:-default}."""
+    file = tmp_path / "sessiontrail.yaml"
+    file.write_text(
+        "store: {password: '${env:SECRET}', user: '${env:NOBODY:-default}'}", encoding="utf-8"
+    )
+    config = settings.load(file=file, environment={"SECRET": "s3cr3t"})
+    assert config.store.password.get_secret_value() == "s3cr3t"
+    assert config.store.user == "default"
+    assert "s3cr3t" not in repr(config)
+    with pytest.raises(ConfigError, match="the environment has no SECRET"):
+        settings.load(file=file, environment={})
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: b: c", "log: {level: loud}"])
+def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None:
+    """Whatever is wrong with it, it is a ConfigError."""
+    file = tmp_path / "sessiontrail.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        settings.load(file=file, environment={})
+
+
+def test_sizes_and_lists_are_read_as_people_write_them() -> None:
+    """64MiB is a size; a list is YAML."""
+    config = settings.load(
+        environment={"SESSIONTRAIL_SESSIONS_KEYS": "[my.session, session.id]"},
+        assignments=["ingest.request_bytes_max=8MiB"],
+    )
+    assert config.ingest.request_bytes_max == 8 * 2**20
+    assert config.sessions.keys == ("my.session", "session.id")
