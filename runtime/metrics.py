@@ -70,11 +70,11 @@ stage_seconds = Histogram(
 )
 inserted_spans = Counter(
     "sessiontrail_inserted_spans",
-    "Rows written to otel_traces. Repeats after a crash count again here, and nowhere else.",
+    "Spans of committed batches. A batch that a crash repeats counts again here, and nowhere else.",
     registry=REGISTRY,
 )
 inserted_bytes = Counter(
-    "sessiontrail_inserted_bytes", "Bytes of the records that were inserted.", registry=REGISTRY
+    "sessiontrail_inserted_bytes", "Bytes of the records of committed batches.", registry=REGISTRY
 )
 committed_batches = Counter(
     "sessiontrail_committed_batches", "Batches inserted, resolved and committed.", registry=REGISTRY

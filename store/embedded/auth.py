@@ -15,6 +15,13 @@ _USER = "default"
 
 def authenticate(headers: Mapping[str, str], arguments: Mapping[str, str], password: str) -> None:
     """Refuse a request that does not come with the right user and password."""
+    # Any page that a person here has open could send statements to a port without a password;
+    # browsers say so of such requests, and no other client sends this header.
+    if headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+        raise StoreRefused(
+            "Requests from pages of other sites are refused. (AUTHENTICATION_FAILED)",
+            code=AUTHENTICATION_FAILED,
+        )
     user, given = _credentials(headers, arguments)
     # Both are always compared, so that the time taken tells nothing.
     right_password = hmac.compare_digest(given.encode(), password.encode())

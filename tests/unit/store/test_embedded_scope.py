@@ -113,3 +113,10 @@ def test_answers_errors_with_the_status_of_a_server(code: int, status: int) -> N
 def test_names_the_type_of_a_result(format_name: str, expected: str) -> None:
     """The Content-Type follows the format."""
     assert content_type(format_name) == expected
+
+
+def test_refuses_pages_of_other_sites() -> None:
+    """A page that somebody has open must not reach a store without a password."""
+    with pytest.raises(StoreRefused, match="other sites"):
+        authenticate({"Sec-Fetch-Site": "cross-site"}, {}, "")
+    authenticate({"Sec-Fetch-Site": "same-origin"}, {}, "")
