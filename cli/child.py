@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -35,7 +36,7 @@ class Child:
         *,
         folder: Path,
         stop_seconds_max: float,
-        output: int | None = None,
+        output: IO[bytes] | None = None,
     ) -> None:
         self.name = name
         self.restarts = 0

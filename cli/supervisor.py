@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
@@ -150,8 +151,8 @@ def _run_folder(config: Config) -> Iterator[Path]:
         yield folder
 
 
-def _child_output(folder: Path, name: str) -> int | None:
+def _child_output(folder: Path, name: str) -> IO[bytes] | None:
     """On a terminal the children's lines go to DIR/run/NAME.log, and the status stays readable."""
     if not sys.stdout.isatty():
         return None
-    return (folder / f"{name}.log").open("wb").fileno()
+    return (folder / f"{name}.log").open("wb")

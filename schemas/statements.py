@@ -19,6 +19,8 @@ _SHARED = {
     "attribute_map": _read("attribute_map.sql"),
     "value_text": _read("value_text.sql"),
     "session_rank": _read("session_rank.sql"),
+    "session_figures": _read("session_figures.sql"),
+    "session_rows": _read("session_rows.sql"),
     "landing": LANDING_STRUCTURE.replace("'", "\\'"),
 }
 
@@ -38,3 +40,4 @@ INSERT_SPANS = statement("insert_spans")
 RESOLVE_RETIRE = statement("resolve_retire")
 RESOLVE_TRACES = statement("resolve_traces")
 RESOLVE_SESSIONS = statement("resolve_sessions")
+REFRESH_SESSIONS = statement("refresh_sessions")

@@ -29,6 +29,14 @@ class Unreadable:
     error: str
 
 
+def batch_prefix(time_ns: int) -> str:
+    """
+    Return how the ids of batches of that moment begin. Ids grow with time, so that looking one up
+    touches the newest rows only, and "all batches since" is a range.
+    """
+    return f"{time_ns:016x}"
+
+
 @dataclass(slots=True, kw_only=True)
 class Batch:
     """
@@ -45,8 +53,7 @@ class Batch:
     @classmethod
     def of(cls, records: Sequence[ConsumedRecord]) -> Self:
         """Return a new batch of `records`; one without a readable envelope is set aside."""
-        # Ids grow with time, so that looking one up touches the newest rows only.
-        batch = cls(id=f"{time.time_ns():016x}-{secrets.token_hex(4)}", rows=[])
+        batch = cls(id=f"{batch_prefix(time.time_ns())}-{secrets.token_hex(4)}", rows=[])
         for consumed in records:
             try:
                 envelope = Envelope.from_headers(consumed.record.headers)

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from tenacity import (
@@ -59,6 +60,8 @@ class Pipeline:
             records = await self._until_done("consume", self._consume)  # consume
             if records:
                 await self.process(records)
+            refresh = partial(self._resolver.refresh, idle=not records)
+            await self._until_done("refresh", refresh)
 
     async def process(self, records: Sequence[ConsumedRecord]) -> None:
         """Take records through the whole pipeline, however often the store must be asked."""

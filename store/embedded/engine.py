@@ -13,12 +13,13 @@ OUTFILE), in any format, compressed if wished, and no faster than the client tak
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -74,13 +75,25 @@ class Result:
 class Output:
     """The answer of a running query: bytes as they come, and in the end what was counted."""
 
-    def __init__(self, reader: asyncio.StreamReader, query: asyncio.Future[Result]) -> None:
-        self._reader = reader
+    def __init__(self, source: int, query: asyncio.Future[Result]) -> None:
+        self._source = source
         self._query = query
 
     async def read(self, size_max: int) -> bytes:
         """The next bytes; b"" once the query has ended, maybe by failing: `counts` tells."""
-        return await self._reader.read(size_max)
+        while True:
+            with suppress(BlockingIOError):
+                return os.read(self._source, size_max)
+            await self._readable()
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(self._source, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(self._source)
 
     async def counts(self) -> Counts:
         """What the query counted; raises what it failed with."""
@@ -135,20 +148,20 @@ class Engine:
         async with self._turns.turn():
             mark, loop = _mark(), asyncio.get_running_loop()
             source, target = os.pipe()
+            os.set_blocking(source, False)
+            fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             outfile = f" INTO OUTFILE '/dev/fd/{target}' TRUNCATE"
             outfile += f" COMPRESSION '{encoding}'" if encoding else ""
             statement = f"{sql}{outfile} FORMAT {format_name}{rest}"
             query = loop.run_in_executor(
                 self._threads, self._fill, target, scope, mark, statement, format_name
             )
-            reader = asyncio.StreamReader(limit=_PIPE_BYTES)
             try:
-                transport, _ = await loop.connect_read_pipe(
-                    lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(source, "rb", 0)
-                )
-                with closing(transport):
-                    yield Output(reader, query)
+                yield Output(source, query)
             finally:
+                # A transport (loop.connect_read_pipe) would spare these lines, but uvloop's closes
+                # its descriptor twice: the second time it may be one that the engine just opened.
+                os.close(source)
                 await self._ended(query, mark)
 
     def _fill(self, target: int, *query: Any) -> Result:

@@ -101,6 +101,8 @@ class Delivery:
     batches: list[list[int]]  # indices of records
     crashes: list[str]
     workers: int
+    # How many traces a batch may read for its sessions; what is left waits for a refresh.
+    traces_max: int = 50_000
 
 
 @st.composite
@@ -113,7 +115,12 @@ def deliveries(draw: st.DrawFn, count: int) -> Delivery:
     batches = [records[start:end] for start, end in itertools.pairwise([0, *cuts, len(records)])]
     batches = [batch for batch in batches if batch]
     crashes = [draw(st.sampled_from(["", "", "insert", "retire", "traces"])) for _ in batches]
-    return Delivery(batches=batches, crashes=crashes, workers=draw(st.integers(1, 3)))
+    return Delivery(
+        batches=batches,
+        crashes=crashes,
+        workers=draw(st.integers(1, 3)),
+        traces_max=draw(st.sampled_from([0, 2, 50_000])),
+    )
 
 
 @given(data=st.data(), spans=sent_spans())
@@ -182,11 +189,15 @@ async def _deliver(
         async with asyncio.TaskGroup() as workers:
             for number in range(delivery.workers):
                 mine = todo[number :: delivery.workers]
-                workers.create_task(_work(store, records, mine))
+                workers.create_task(_work(store, records, mine, traces_max=delivery.traces_max))
 
 
 async def _work(
-    store: Store, records: Sequence[ConsumedRecord], todo: Sequence[tuple[list[int], str]]
+    store: Store,
+    records: Sequence[ConsumedRecord],
+    todo: Sequence[tuple[list[int], str]],
+    *,
+    traces_max: int,
 ) -> None:
     """Do what a worker does; a batch that is cut off is done again, as part of a larger one."""
     inserter = Inserter(store, sessions=SessionsConfig(), times=TimesConfig())
@@ -194,20 +205,23 @@ async def _work(
     for indices, crash in todo:
         again += indices
         batch = Batch.of([records[index] for index in again])
-        if await _process(inserter, store, batch, until=crash):
+        if await _process(inserter, store, batch, until=crash, traces_max=traces_max):
             again = []
     if again:
         batch = Batch.of([records[index] for index in again])
-        await _process(inserter, store, batch, until="")
+        await _process(inserter, store, batch, until="", traces_max=traces_max)
+    await Resolver(store).refresh(idle=True)
 
 
-async def _process(inserter: Inserter, store: Store, batch: Batch, *, until: str) -> bool:
+async def _process(
+    inserter: Inserter, store: Store, batch: Batch, *, until: str, traces_max: int
+) -> bool:
     """Insert and resolve, or stop after a step as if the worker had died. Returns whether done."""
     await inserter.insert(batch)
     assert not batch.unreadable
     if until == "insert":
         return False
-    resolver = _Dying(store, until=until)
+    resolver = _Dying(store, until=until, traces_max=traces_max)
     try:
         await resolver.resolve(batch.id)
     except _DiedError:
@@ -222,8 +236,9 @@ class _DiedError(Exception):
 class _Dying(Resolver):
     """A resolver that dies after a step."""
 
-    def __init__(self, store: Store, *, until: str) -> None:
-        super().__init__(_DyingStore(store, steps={"": 99, "retire": 1, "traces": 2}[until]))
+    def __init__(self, store: Store, *, until: str, traces_max: int) -> None:
+        steps = {"": 99, "retire": 1, "traces": 2}[until]
+        super().__init__(_DyingStore(store, steps=steps), traces_max=traces_max)
 
 
 class _DyingStore(Store):

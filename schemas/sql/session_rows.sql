@@ -1,0 +1,12 @@
+-- A session in `touched` that has no live trace left gets a tombstone.
+SELECT
+    touched.Project, touched.SessionId, StartTime, EndTime, TraceCount, SpanCount, ErrorCount,
+    GenerationCount, InputTokens, OutputTokens, TotalTokens, Cost, UserIds, Services, Environments,
+    Models, Tags, FirstInput, LastOutput,
+    {version:DateTime64(9, 'UTC')} AS Version,
+    TraceCount = 0 AS IsDeleted
+FROM touched
+LEFT JOIN figures
+    ON figures.Project = touched.Project AND figures.SessionId = touched.SessionId
+-- Within an aggregate a name is the trace's column, not the session's figure of the same name.
+SETTINGS prefer_column_name_to_alias = 1
