@@ -35,6 +35,8 @@ from store.embedded.turns import Turns
 log = structlog.get_logger()
 
 STD_EXCEPTION = 1001
+ABORTED = 236
+_EXIT_BROKEN = 70
 
 # Half of the machine's memory (of the container's, if that has a limit): the rest of the
 # processes that share the machine with an embedded store need some too.
@@ -255,4 +257,10 @@ def _refusal(text: str) -> StoreRefused:
     match = _ERROR.search(text)
     if match is None:
         return StoreRefused(f"{text} (STD_EXCEPTION)", code=STD_EXCEPTION)
-    return StoreRefused(_OUTFILE.sub("", match[2]).strip(), code=int(match[1]))
+    code, message = int(match[1]), _OUTFILE.sub("", match[2]).strip()
+    if code == ABORTED and "fatal error" in message:
+        # The engine has crashed within this process and will answer nothing else any more. Whoever
+        # supervises it starts a new one; what was acknowledged is on the disk.
+        log.critical("engine_crashed", message=message[:500])
+        os._exit(_EXIT_BROKEN)
+    return StoreRefused(message, code=code)
