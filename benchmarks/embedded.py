@@ -16,7 +16,8 @@ The load generator, the probe and this process share the cores with what they me
 
 from __future__ import annotations
 
-import json
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -252,6 +253,8 @@ def _started(assignments: Sequence[str]) -> Iterator[tuple[Pipeline, str]]:
 )
 def main(*, sizes: Sequence[str], backlog_mib: int, results: Path, **given: Any) -> None:
     """Run the legs one after the other, print and keep what they found."""
+    # Whoever ends this run early should find nothing of it running on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = Options(backlog_bytes_max=backlog_mib * measure.MIB, **given)
     commit, is_dirty = measure.commit()
     now = datetime.now(tz=UTC)
@@ -269,10 +272,7 @@ def main(*, sizes: Sequence[str], backlog_mib: int, results: Path, **given: Any)
         leg = result["legs"][size] = run_leg(size, options)
         leg["dataset"] = asdict(SHAPES[size])
     report.show(result)
-    results.mkdir(exist_ok=True)
-    dirty = "-dirty" if is_dirty else ""
-    path = results / f"{now:%Y-%m-%dT%H%M}-{commit}{dirty}-embedded.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    path = measure.keep(result, folder=results, name="embedded")
     click.echo(f"written to {path}")
 
 

@@ -6,13 +6,14 @@ CPU seconds are the figures to trust: spans a second depend on who else uses the
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sqlite3
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -181,9 +182,19 @@ def commit() -> tuple[str, bool]:
     return _git("rev-parse", "--short", "HEAD"), bool(_git("status", "--porcelain"))
 
 
-def _git(*arguments: Sequence[str] | str) -> str:
+def keep(result: Mapping[str, Any], *, folder: Path, name: str) -> Path:
+    """Write a result to where results are kept, and return its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    moment = str(result["time"])[:16].replace(":", "")
+    dirty = "-dirty" if result["dirty"] else ""
+    path = folder / f"{moment}-{result['commit']}{dirty}-{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _git(*arguments: str) -> str:
     folder = Path(__file__).parent
     answer = subprocess.run(
-        ["git", *map(str, arguments)], cwd=folder, capture_output=True, text=True, check=False
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
     return answer.stdout.strip()

@@ -21,7 +21,7 @@ from tests.processes import Pipeline, Store
 
 # Looking costs the store a few milliseconds each time.
 _SEND_SECONDS = 0.25
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.2
 _LOOK = """
 SELECT SessionId FROM sessions WHERE Project = 'default' AND SessionId IN {ids:Array(String)}
 """

@@ -64,7 +64,9 @@ def _rows(leg: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _lag(lag: Mapping[str, Any]) -> str:
     values = [lag[name] for name in ("p50", "p99", "max")]
-    return " / ".join("-" if value is None else f"{value:.2f} s" for value in values)
+    told = " / ".join("-" if value is None else f"{value:.2f}" for value in values)
+    missing = lag["probes"] - lag["seen"]
+    return f"{told} s" + (f", {missing} probes never seen" if missing else "")
 
 
 def _milliseconds(seconds: Mapping[str, Any], *names: str) -> str:

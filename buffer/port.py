@@ -64,7 +64,10 @@ class Producer(Protocol):
 
 
 class Consumer(Protocol):
-    """The reading end: the records it owns, from the last commit on. For one task at a time."""
+    """
+    The reading end: the records it owns, from the last commit on. One task may consume while
+    another commits.
+    """
 
     async def consume(
         self, *, value_bytes_max: int, wait_seconds_max: float

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from cli import demo as demo_sessions
 from cli import processes, supervisor
 from cli.child import EXIT_CONFIG
 from cli.invocation import Invocation
@@ -88,6 +87,8 @@ def migrate(invocation: Invocation, action: str) -> None:
 @_with_settings
 def demo(invocation: Invocation) -> None:
     """Send a few LLM chat sessions to the running receiver, and say how to look at them."""
+    from cli import demo as demo_sessions  # its SDK is of no use to any other command
+
     with _errors_for_people():
         demo_sessions.send(invocation.config)
 

@@ -19,6 +19,7 @@ _SHARED = {
     "attribute_map": _read("attribute_map.sql"),
     "value_text": _read("value_text.sql"),
     "session_rank": _read("session_rank.sql"),
+    "resolved_columns": _read("resolved_columns.sql"),
     "session_figures": _read("session_figures.sql"),
     "session_rows": _read("session_rows.sql"),
     "landing": LANDING_STRUCTURE.replace("'", "\\'"),

@@ -47,13 +47,16 @@ class Batch:
     """
 
     id: str
-    rows: list[Row]
+    consumed: Sequence[ConsumedRecord]
+    rows: list[Row] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
     unreadable: list[Unreadable] = field(default_factory=list)
 
     @classmethod
     def of(cls, records: Sequence[ConsumedRecord]) -> Self:
         """Return a new batch of `records`; one without a readable envelope is set aside."""
-        batch = cls(id=f"{batch_prefix(time.time_ns())}-{secrets.token_hex(4)}", rows=[])
+        batch_id = f"{batch_prefix(time.time_ns())}-{secrets.token_hex(4)}"
+        batch = cls(id=batch_id, consumed=records)
         for consumed in records:
             try:
                 envelope = Envelope.from_headers(consumed.record.headers)

@@ -13,8 +13,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -37,7 +36,7 @@ T = TypeVar("T")
 
 
 class Pipeline:
-    """One worker: one consumer, one store, one batch at a time."""
+    """One worker: while the store resolves one batch, it inserts the next."""
 
     def __init__(
         self,
@@ -55,30 +54,31 @@ class Pipeline:
         self._config = config
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; the batch in hand is finished."""
+        """Work until `stop` is set; the batches in hand are finished."""
+        # While the store resolves one batch it can read the next: the queue holds that one.
+        inserted: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._insert_all(inserted, stop))
+            tasks.create_task(self._resolve_all(inserted))
+
+    async def _insert_all(self, inserted: asyncio.Queue[Batch | None], stop: asyncio.Event) -> None:
         while not stop.is_set():
             records = await self._until_done("consume", self._consume)  # consume
-            if records:
-                await self.process(records)
-            refresh = partial(self._resolver.refresh, idle=not records)
-            await self._until_done("refresh", refresh)
+            batch = Batch.of(records)
+            await self._until_done("insert", self._inserter.insert, batch)  # insert
+            await inserted.put(batch)
+        await inserted.put(None)
 
-    async def process(self, records: Sequence[ConsumedRecord]) -> None:
-        """Take records through the whole pipeline, however often the store must be asked."""
-        started = time.perf_counter()
-        batch = Batch.of(records)
-        await self._until_done("insert", lambda: self._inserter.insert(batch))  # insert
-        await self._until_done("resolve", lambda: self._resolver.resolve(batch.id))  # resolve
-        await self._until_done("dead_letter", lambda: self._dead_letters.keep(batch.unreadable))
-        await self._until_done("commit", lambda: self._commit(records))  # commit
-        now_ns = time.time_ns()
-        events.batch_committed(
-            records=len(records),
-            spans=batch.spans,
-            value_bytes=batch.value_bytes,
-            seconds=time.perf_counter() - started,
-            waited_seconds=[(now_ns - row.envelope.received_ns) / 1e9 for row in batch.rows],
-        )
+    async def _resolve_all(self, inserted: asyncio.Queue[Batch | None]) -> None:
+        while batch := await inserted.get():
+            if batch.consumed:
+                await self._until_done("resolve", self._resolver.resolve, batch.id)  # resolve
+                await self._until_done("dead_letter", self._dead_letters.keep, batch.unreadable)
+                await self._until_done("commit", self._commit, batch)  # commit
+            await self._until_done("refresh", self._refresh, batch)
+
+    async def _refresh(self, batch: Batch) -> None:
+        await self._resolver.refresh(idle=not batch.consumed)
 
     async def _consume(self) -> Sequence[ConsumedRecord]:
         return await self._consumer.consume(
@@ -86,16 +86,26 @@ class Pipeline:
             wait_seconds_max=self._config.batch_seconds_max,
         )
 
-    async def _commit(self, records: Sequence[ConsumedRecord]) -> None:
-        await self._consumer.commit(next_offsets(records))
+    async def _commit(self, batch: Batch) -> None:
+        await self._consumer.commit(next_offsets(batch.consumed))
         backlog = await self._consumer.backlog()
         events.backlog_measured(
             records=backlog.records,
             value_bytes=backlog.value_bytes,
             oldest_seconds=backlog.oldest_seconds,
         )
+        now_ns = time.time_ns()
+        events.batch_committed(
+            records=len(batch.consumed),
+            spans=batch.spans,
+            value_bytes=batch.value_bytes,
+            seconds=time.monotonic() - batch.started,
+            waited_seconds=[(now_ns - row.envelope.received_ns) / 1e9 for row in batch.rows],
+        )
 
-    async def _until_done(self, stage: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _until_done(
+        self, stage: str, attempt: Callable[..., Awaitable[T]], *arguments: Any
+    ) -> T:
         """
         Repeat `attempt` until it is done, for as long as that takes: the log keeps what comes in
         meanwhile, and refuses more when it is full. What the store refuses for good is no fault of
@@ -115,7 +125,7 @@ class Pipeline:
         )
         async for attempting in retrying:
             with attempting, _timed(stage):
-                return await attempt()
+                return await attempt(*arguments)
         raise AssertionError("unreachable: the retry never gives up")
 
 

@@ -4,24 +4,28 @@
 INSERT INTO session_traces_data
 WITH
     touched AS (
-        SELECT Project, TraceId FROM trace_sessions
-        WHERE (Project, TraceId) IN (
-            SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
+        SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
+    ),
+    -- Most traces came in this one batch. Where the spans of the others stand:
+    places AS (
+        SELECT Project, arrayJoin(AllHours) AS Hour, TraceId
+        FROM
+        (
+            SELECT Project, TraceId, groupUniqArrayArray(Hours) AS AllHours
+            FROM otel_traces_trace_id_ts
+            WHERE (Project, TraceId) IN touched
+            GROUP BY Project, TraceId
+            HAVING min(FirstBatch) != {batch:String} OR max(LastBatch) != {batch:String}
         )
     ),
-    places AS (
-        SELECT Project, arrayJoin(Hours) AS Hour, TraceId
-        FROM otel_traces_trace_id_ts
-        WHERE (Project, TraceId) IN touched
+    spans_of_touched AS (
+        SELECT $resolved_columns FROM otel_traces WHERE Batch = {batch:String}
+        UNION ALL
+        SELECT $resolved_columns FROM otel_traces
+        WHERE (Project, toStartOfHour(Timestamp), TraceId) IN places AND Batch != {batch:String}
     ),
     newest AS (
-        SELECT
-            Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName,
-            StatusCode, SessionId, SessionIdKey, UserId, Type, Level, Model, InputTokens,
-            OutputTokens, TotalTokens, Cost, InputPreview, OutputPreview, TraceName, Environment,
-            Tags, IsDeleted
-        FROM otel_traces
-        WHERE (Project, toStartOfHour(Timestamp), TraceId) IN places
+        SELECT * FROM spans_of_touched
         ORDER BY Version DESC, IsDeleted
         LIMIT 1 BY Project, TraceId, SpanId
     ),

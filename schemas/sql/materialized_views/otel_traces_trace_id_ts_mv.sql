@@ -5,7 +5,9 @@ SELECT
     TraceId,
     min(Timestamp) AS Start,
     max(Timestamp + toIntervalNanosecond(Duration)) AS End,
-    groupUniqArray(toStartOfHour(Timestamp)) AS Hours
+    groupUniqArray(toStartOfHour(Timestamp)) AS Hours,
+    min(toString(Batch)) AS FirstBatch,
+    max(toString(Batch)) AS LastBatch
 FROM otel_traces
 WHERE IsDeleted = 0
 GROUP BY Project, TraceId

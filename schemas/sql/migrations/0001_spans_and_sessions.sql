@@ -70,14 +70,19 @@ CREATE TABLE IF NOT EXISTS otel_traces
     Batch LowCardinality(String) CODEC(ZSTD(1)),
 
     INDEX trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX session_id SessionId TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX session_id SessionId TYPE bloom_filter(0.01) GRANULARITY 1,
+    -- Of whole parts: batches grow with time, so one batch stands in the newest parts only.
+    INDEX batch Batch TYPE minmax GRANULARITY 1000000
 )
 ENGINE = ReplacingMergeTree(Version, IsDeleted)
 PARTITION BY toDate(Timestamp)
 ORDER BY (Project, toStartOfHour(Timestamp), TraceId, SpanId)
-SETTINGS index_granularity = 1024, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
+-- An insert of sixty columns in files of their own would sync them all, one by one. Merges of a few
+-- parts write each span again and again: rather wait for more.
+SETTINGS index_granularity = 2048, min_bytes_for_wide_part = 134217728,
+    min_parts_to_merge_at_once = 8, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
 
--- Trace -> when it ran, and the hours that its spans stand in: sets and bounds, so that a repeated
+-- Trace -> when it ran, the hours that its spans stand in, and their batches: sets and bounds, so that a repeated
 -- insert changes nothing.
 CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts
 (
@@ -85,11 +90,14 @@ CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts
     TraceId String CODEC(ZSTD(1)),
     Start SimpleAggregateFunction(min, DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
     End SimpleAggregateFunction(max, DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
-    Hours SimpleAggregateFunction(groupUniqArrayArray, Array(DateTime('UTC'))) CODEC(ZSTD(1))
+    Hours SimpleAggregateFunction(groupUniqArrayArray, Array(DateTime('UTC'))) CODEC(ZSTD(1)),
+    -- The same batch twice where all spans of the trace came in one: most traces.
+    FirstBatch SimpleAggregateFunction(min, String) CODEC(ZSTD(1)),
+    LastBatch SimpleAggregateFunction(max, String) CODEC(ZSTD(1))
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (Project, TraceId)
-SETTINGS index_granularity = 256, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
+SETTINGS index_granularity = 64, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
 
 -- Every session id ever seen in a trace.
 CREATE TABLE IF NOT EXISTS trace_sessions
@@ -102,7 +110,7 @@ CREATE TABLE IF NOT EXISTS trace_sessions
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (Project, TraceId, SessionId)
-SETTINGS index_granularity = 256, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
+SETTINGS index_granularity = 64, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
 
 -- Session id -> when the spans that carry it ran.
 CREATE TABLE IF NOT EXISTS session_ts
@@ -114,7 +122,7 @@ CREATE TABLE IF NOT EXISTS session_ts
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (Project, SessionId)
-SETTINGS index_granularity = 256, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
+SETTINGS index_granularity = 64, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
 
 -- What a batch touched.
 CREATE TABLE IF NOT EXISTS batch_traces
@@ -177,7 +185,7 @@ CREATE TABLE IF NOT EXISTS session_traces_data
 )
 ENGINE = ReplacingMergeTree(Version, IsDeleted)
 ORDER BY (Project, SessionId, TraceId)
-SETTINGS index_granularity = 512, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
+SETTINGS index_granularity = 64, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
 
 -- One row for each session; a tombstone where its last trace moved away.
 CREATE TABLE IF NOT EXISTS sessions_data
@@ -206,4 +214,4 @@ CREATE TABLE IF NOT EXISTS sessions_data
 )
 ENGINE = ReplacingMergeTree(Version, IsDeleted)
 ORDER BY (Project, SessionId)
-SETTINGS index_granularity = 512, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
+SETTINGS index_granularity = 64, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
