@@ -34,9 +34,12 @@ from workers.resolver import Resolver
 
 T = TypeVar("T")
 
+# Most of what the store does for a batch it does on one core.
+_BATCHES_IN_HAND = 2
+
 
 class Pipeline:
-    """One worker: while the store resolves one batch, it inserts the next."""
+    """One worker: a few batches in hand, committed in the order in which they were consumed."""
 
     def __init__(
         self,
@@ -52,33 +55,40 @@ class Pipeline:
         self._resolver = resolver
         self._dead_letters = dead_letters
         self._config = config
+        self._consuming = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
+        # Set once the batch that was consumed last is committed.
+        self._latest = asyncio.Event()
+        self._latest.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; the batches in hand are finished."""
-        # While the store resolves one batch it can read the next: the queue holds that one.
-        inserted: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._insert_all(inserted, stop))
-            tasks.create_task(self._resolve_all(inserted))
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(_BATCHES_IN_HAND):
+                lanes.create_task(self._work(stop))
 
-    async def _insert_all(self, inserted: asyncio.Queue[Batch | None], stop: asyncio.Event) -> None:
+    async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            records = await self._until_done("consume", self._consume)  # consume
-            batch = Batch.of(records)
-            await self._until_done("insert", self._inserter.insert, batch)  # insert
-            await inserted.put(batch)
-        await inserted.put(None)
-
-    async def _resolve_all(self, inserted: asyncio.Queue[Batch | None]) -> None:
-        while batch := await inserted.get():
-            if batch.consumed:
+            async with self._consuming:
+                records = await self._until_done("consume", self._consume)  # consume
+                earlier, done = self._latest, asyncio.Event()
+                self._latest = done
+            if records:
+                batch = Batch.of(records)
+                await self._until_done("insert", self._inserter.insert, batch)  # insert
                 await self._until_done("resolve", self._resolver.resolve, batch.id)  # resolve
                 await self._until_done("dead_letter", self._dead_letters.keep, batch.unreadable)
+                await earlier.wait()
                 await self._until_done("commit", self._commit, batch)  # commit
-            await self._until_done("refresh", self._refresh, batch)
+            else:
+                await earlier.wait()
+            done.set()
+            await self._until_done("refresh", self._refresh, not records)
 
-    async def _refresh(self, batch: Batch) -> None:
-        await self._resolver.refresh(idle=not batch.consumed)
+    async def _refresh(self, idle: bool) -> None:  # noqa: FBT001 - an argument passed on
+        if not self._refreshing.locked():
+            async with self._refreshing:
+                await self._resolver.refresh(idle=idle)
 
     async def _consume(self) -> Sequence[ConsumedRecord]:
         return await self._consumer.consume(

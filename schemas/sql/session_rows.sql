@@ -9,4 +9,5 @@ FROM touched
 LEFT JOIN figures
     ON figures.Project = touched.Project AND figures.SessionId = touched.SessionId
 -- Within an aggregate a name is the trace's column, not the session's figure of the same name.
-SETTINGS prefer_column_name_to_alias = 1
+-- What is asked of the tables are parts of their keys, and may be asked before FINAL.
+SETTINGS prefer_column_name_to_alias = 1, optimize_move_to_prewhere_if_final = 1

@@ -77,9 +77,10 @@ CREATE TABLE IF NOT EXISTS otel_traces
 ENGINE = ReplacingMergeTree(Version, IsDeleted)
 PARTITION BY toDate(Timestamp)
 ORDER BY (Project, toStartOfHour(Timestamp), TraceId, SpanId)
--- An insert of sixty columns in files of their own would sync them all, one by one. Merges of a few
--- parts write each span again and again: rather wait for more.
-SETTINGS index_granularity = 2048, min_bytes_for_wide_part = 134217728,
+-- An insert of sixty columns in files of their own would sync them all, one by one; a merge is cheaper
+-- into such files. The bound lies between the two. Merges of a few parts would write each span again
+-- and again, so they wait for more.
+SETTINGS index_granularity = 2048, min_bytes_for_wide_part = 67108864,
     min_parts_to_merge_at_once = 8, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
 
 -- Trace -> when it ran, the hours that its spans stand in, and their batches: sets and bounds, so that a repeated
