@@ -1,7 +1,7 @@
 """
 How records travel to the store: framed, and as types that the engine reads them by.
 
-The types mirror landing.proto, which a test holds against what the engine itself makes of it.
+The types mirror landing.proto; a test holds their names together.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from schemas.envelope import Envelope
-from schemas.landing import LANDING_PROTO, frame
+from schemas.landing import LANDING_PROTO, LANDING_STRUCTURE, frame
 from tests import otlp
 from tests.model import SentSpan
 
@@ -53,3 +53,13 @@ def test_frames_hold_the_very_bytes() -> None:
     rest, after = _DecodeVarint(body, start + length)
     assert after + rest == len(body)
     assert length - len(value) == rest
+
+
+def test_the_structure_names_fields_of_the_schema() -> None:
+    """What the engine is told to read is what landing.proto holds; a typo would read nothing."""
+    told = set(
+        re.findall(r"\b([a-z_]+) (?:String|Bool|U?Int\d+|Float64|Array|Tuple)", LANDING_STRUCTURE)
+    )
+    fields = {name for name, _ in _FIELD.findall(LANDING_PROTO)}
+    assert told
+    assert told <= fields
