@@ -21,8 +21,8 @@ from workers.resolver import Resolver
 
 log = structlog.get_logger()
 
-# How long a stop waits for the batch in hand; what is not committed is done again after it.
-_DRAIN_SECONDS_MAX = 15.0
+# How long a stop waits for the batches in hand; what is not committed is done again after it.
+_DRAIN_SECONDS_MAX = 8.0
 _CHECK_SECONDS_MAX = 5.0
 
 

@@ -32,3 +32,5 @@ FROM
 )
 ARRAY JOIN copies AS copy
 WHERE copy.2 < Newest
+-- Older selves may stand on any days.
+SETTINGS max_partitions_per_insert_block = 0

@@ -113,6 +113,9 @@ class Engine:
     def __init__(self, folder: Path, *, connections: int) -> None:
         """Open `folder`, for `connections` queries at a time; this blocks for half a second."""
         self._lock: IO[str] = own(folder)
+        # chDB has the process to itself, and keeps the schemas that it is given in a folder
+        # __cache__ of the working directory, whatever it is told.
+        os.chdir(folder)
         self._path = str(folder / "engine")
         self._keeper = _connect(f"{self._path}?{_OF_THE_ENGINE}")  # chDB ends with its last one
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="store")

@@ -41,6 +41,7 @@ async def serve(
     have some seconds to end, and the rest are killed. Raises ConfigError where the folder is in use
     by another process, or the address cannot be had.
     """
+    folder = folder.absolute()  # noqa: ASYNC240 - reads nothing but the working directory
     engine = await asyncio.to_thread(Engine, folder, connections=connections)
     async with aclosing(engine):
         application = Interface(engine, folder=folder, password=password).application()
