@@ -73,7 +73,8 @@ class GrpcReceiver:
 def _options(request_bytes_max: int) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", request_bytes_max),
-        ("grpc.so_reuseport", 1),  # several receivers share a port to use more cores
+        # Two pipelines on one port would each get some of the spans, and nobody would be told.
+        ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", 128),
         # Notice peers that are gone, and let clients look for us when nothing is going on.
         ("grpc.keepalive_time_ms", 60_000),

@@ -57,7 +57,7 @@ class HttpReceiver:
         await self._runner.setup()
         host, port = self._endpoint
         try:
-            await web.TCPSite(self._runner, host, port, reuse_port=True).start()
+            await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigError(

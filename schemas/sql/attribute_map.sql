@@ -69,20 +69,26 @@
         at(s, 'llm.token_count.completion'),
         '')) AS output_tokens_of,
 
+    -- Totals as they are told; where none is, or it makes no sense, the sum of the parts.
     s -> count_of(coalesce(
         member(at(s, 'langfuse.observation.usage_details'), 'total'),
         at(s, 'gen_ai.usage.total_tokens'),
         at(s, 'llm.token_count.total'),
-        toString(input_tokens_of(s) + output_tokens_of(s)))) AS total_tokens_of,
+        '')) AS told_total_of,
+    s -> if(told_total_of(s) > 0, told_total_of(s), input_tokens_of(s) + output_tokens_of(s))
+        AS total_tokens_of,
 
     s -> amount_of(coalesce(
         member(at(s, 'langfuse.observation.cost_details'), 'total'),
-        if(s['langfuse.observation.cost_details'] = '', NULL, toString(arraySum(
-            arrayMap(kv -> toFloat64OrZero(kv.2),
-                     JSONExtractKeysAndValuesRaw(s['langfuse.observation.cost_details']))))),
         at(s, 'gen_ai.usage.cost'),
         at(s, 'llm.cost.total'),
-        '')) AS cost_of,
+        '')) AS told_cost_of,
+    s -> if(
+        told_cost_of(s) > 0,
+        told_cost_of(s),
+        arraySum(arrayMap(
+            kv -> if(kv.1 = 'total', 0, amount_of(kv.2)),
+            JSONExtractKeysAndValuesRaw(s['langfuse.observation.cost_details'])))) AS cost_of,
 
     s -> coalesce(
         at(s, 'langfuse.observation.input'),

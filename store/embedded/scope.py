@@ -24,6 +24,9 @@ _OF_THE_INTERFACE = {
 # Not for a request to choose: chDB has no queue of asynchronous inserts, so an insert that asked
 # for one might be lost; and a server takes `1 + 1` for a syntax error, not for a SELECT.
 _FIXED = {"async_insert": "0", "implicit_select": "0"}
+# Engine 26.9 moves a function behind ORDER BY and back for ever, until it gives up (code 572):
+# SELECT upper(x) AS u, length(x) FROM v ORDER BY u.
+_DEFAULTS = {"query_plan_execute_functions_after_sorting": "0"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class Scope:
         """
         if self.database:
             yield f"USE {_quoted(self.database, '`')}"
-        settings = {**self.settings, **_FIXED, "log_comment": mark}
+        settings = {**_DEFAULTS, **self.settings, **_FIXED, "log_comment": mark}
         if self.readonly:
             settings["readonly"] = "2"  # last, as a setting can be changed in this mode but for it
         yield "SET " + ", ".join(_assignment(name, value) for name, value in settings.items())

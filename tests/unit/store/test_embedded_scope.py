@@ -22,7 +22,8 @@ def test_quotes_settings_parameters_and_the_database() -> None:
     assert list(scope.statements("mark")) == [
         "USE `a\\`b`",
         (
-            "SET max_threads='1', param_p='it\\'s \\\\n\nü', "
+            "SET query_plan_execute_functions_after_sorting='0', "
+            "max_threads='1', param_p='it\\'s \\\\n\nü', "
             "async_insert='0', implicit_select='0', log_comment='mark'"
         ),
     ]

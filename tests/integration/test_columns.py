@@ -1,0 +1,139 @@
+"""What attributes become, and that ordinary SQL on the views works."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from buffer.port import ConsumedRecord, Record
+from runtime.config import SessionsConfig, TimesConfig
+from schemas.envelope import Envelope
+from store.client import Store
+from tests import model, otlp, processes
+from tests.model import SentSpan
+from workers.batch import Batch
+from workers.inserter import Inserter
+
+NOW_NS = 1_795_391_999 * 10**9
+USAGE, COST = "langfuse.observation.usage_details", "langfuse.observation.cost_details"
+
+
+def insert(store: processes.Store, attributes: Sequence[model.Attributes]) -> str:
+    """Insert a span for each of `attributes`, with ids in their order; return the project."""
+    project = f"columns-{secrets.token_hex(4)}"
+    spans = [
+        SentSpan(
+            trace_id="1" * 32,
+            span_id=f"{number + 1:016x}",
+            start_ns=NOW_NS,
+            end_ns=NOW_NS,
+            attributes=each,
+            received_ns=NOW_NS,
+        )
+        for number, each in enumerate(attributes)
+    ]
+    envelope = Envelope(project=project, received_ns=NOW_NS, spans=len(spans))
+    record = Record(value=otlp.request(spans), headers=envelope.to_headers())
+
+    async def run() -> None:
+        async with Store(store.config) as client:
+            inserter = Inserter(client, sessions=SessionsConfig(), times=TimesConfig())
+            consumed = ConsumedRecord(partition=0, offset=0, appended_at_ns=0, record=record)
+            await inserter.insert(Batch.of([consumed]))
+
+    asyncio.run(run())
+    return project
+
+
+FIGURES: Mapping[str, tuple[model.Attributes, tuple[int, int, int, float]]] = {
+    "nothing": ({}, (0, 0, 0, 0)),
+    "gen_ai": (
+        {
+            "gen_ai.usage.input_tokens": 7,
+            "gen_ai.usage.output_tokens": "5",
+            "gen_ai.usage.cost": 0.25,
+        },
+        (7, 5, 12, 0.25),
+    ),
+    "openinference": (
+        {
+            "llm.token_count.prompt": 7,
+            "llm.token_count.completion": 5,
+            "llm.token_count.total": 12,
+            "llm.cost.total": 0.5,
+        },
+        (7, 5, 12, 0.5),
+    ),
+    "langfuse": (
+        {USAGE: '{"input": 10, "output": 20, "total": 31}', COST: '{"input": 1, "output": 0.5}'},
+        (10, 20, 31, 1.5),
+    ),
+    "langfuse, total cost told": ({COST: '{"input": 1, "total": 4}'}, (0, 0, 0, 4)),
+    "a total that is null": (
+        {USAGE: '{"input": 10, "output": 20, "total": null}', COST: '{"input": 1, "total": null}'},
+        (10, 20, 30, 1),
+    ),
+    "figures that make no sense": (
+        {
+            USAGE: '{"input": -1, "output": 1e30, "total": "x"}',
+            COST: '{"input": 1.5, "output": -1, "total": 1e30}',
+        },
+        (0, 0, 0, 1.5),
+    ),
+    "no JSON": ({USAGE: "many", COST: "much"}, (0, 0, 0, 0)),
+    "not a number": ({"gen_ai.usage.cost": float("nan")}, (0, 0, 0, 0)),
+}
+
+
+def test_figures_come_from_the_usual_places(store: processes.Store) -> None:
+    """Tokens and cost by every convention; what makes no sense counts as nothing."""
+    project = insert(store, [attributes for attributes, _ in FIGURES.values()])
+    rows = store.query(
+        "SELECT InputTokens, OutputTokens, TotalTokens, Cost FROM spans"
+        " WHERE Project = {project:String} ORDER BY SpanId",
+        {"project": project},
+    )
+    assert dict(zip(FIGURES, rows, strict=True)) == {
+        name: expected for name, (_, expected) in FIGURES.items()
+    }
+
+
+TYPES: Mapping[str, model.Attributes] = {
+    "span": {},
+    "generation": {"gen_ai.request.model": "m"},
+    "agent": {"langfuse.observation.type": "agent", "gen_ai.request.model": "m"},
+    "retriever": {"openinference.span.kind": "RETRIEVER"},
+    "embedding": {"gen_ai.operation.name": "embeddings"},
+    "tool": {"gen_ai.tool.name": "search"},
+}
+
+
+def test_types_come_from_the_usual_places(store: processes.Store) -> None:
+    """The kind of observation, by every convention."""
+    project = insert(store, list(TYPES.values()))
+    rows = store.query(
+        "SELECT Type FROM spans WHERE Project = {project:String} ORDER BY SpanId",
+        {"project": project},
+    )
+    assert [kind for (kind,) in rows] == list(TYPES)
+
+
+REPLAY = "session_replay(project='default', session_id='none')"
+ORDINARY = (
+    "SELECT left(FirstInput, 8) AS s, length(FirstInput) FROM sessions ORDER BY s LIMIT 1",
+    "SELECT left(SessionId, 8) AS s, notEmpty(SessionId) FROM session_traces ORDER BY s",
+    f"SELECT upper(Input) AS s, length(Input) FROM {REPLAY} ORDER BY s",
+    "SELECT upper(SessionId) AS s, length(SessionId) FROM spans GROUP BY SessionId ORDER BY s",
+    "SELECT * FROM spans LIMIT 1",
+    "SELECT ServiceName, count(), quantile(0.9)(Duration) FROM spans GROUP BY ServiceName",
+    "SELECT SessionId FROM sessions WHERE has(UserIds, 'ada') ORDER BY Cost DESC LIMIT 5",
+)
+
+
+@pytest.mark.parametrize("sql", ORDINARY)
+def test_ordinary_sql_on_the_views_works(store: processes.Store, sql: str) -> None:
+    """What people write, some of which the engine once gave up on."""
+    store.query(sql)
