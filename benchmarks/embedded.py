@@ -246,7 +246,7 @@ def _started(assignments: Sequence[str]) -> Iterator[tuple[Pipeline, str]]:
 @click.option("--seconds", default=30.0, help="How long each size is sent.")
 @click.option("--size", "sizes", type=click.Choice(list(SHAPES)), multiple=True, help="Only this.")
 @click.option("--in-flight", default=8, help="How many requests wait for their answer at a time.")
-@click.option("--backlog-mib", default=160, help="How much may wait in the log.")
+@click.option("--backlog-mib", default=224, help="How much may wait in the log.")
 @click.option("--set", "assignments", multiple=True, help="A setting, key=value; the file says so.")
 @click.option(
     "--results", type=click.Path(path_type=Path), default=Path(__file__).parent / "results"
