@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import time
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -53,12 +54,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
         # The senders are still trying; what they hold goes to the next one, on the same ports.
         _, alive = psutil.wait_procs(children, timeout=30)
         assert not alive
-        config = running.config
-        with processes.pipeline(
-            tmp_path,
-            f"ingest.grpc.endpoint={config.ingest.grpc.endpoint}",
-            f"ingest.http.endpoint={config.ingest.http.endpoint}",
-        ) as again:
+        with _on_the_same_ports(running) as again:
             load.stop()
             _assert_exact(again, load)
 
@@ -72,14 +68,19 @@ def test_stop_under_load_loses_nothing(tmp_path: Path) -> None:
         started = time.monotonic()
         assert running.stop() == 0
         assert time.monotonic() - started < 30
-        config = running.config
-        with processes.pipeline(
-            tmp_path,
-            f"ingest.grpc.endpoint={config.ingest.grpc.endpoint}",
-            f"ingest.http.endpoint={config.ingest.http.endpoint}",
-        ) as again:
+        with _on_the_same_ports(running) as again:
             load.stop()
             _assert_exact(again, load)
+
+
+def _on_the_same_ports(running: processes.Pipeline) -> AbstractContextManager[processes.Pipeline]:
+    """Start the pipeline anew over the same folder, where the senders still look for it."""
+    ingest = running.config.ingest
+    return processes.pipeline(
+        running.folder,
+        f"ingest.grpc.endpoint={ingest.grpc.endpoint}",
+        f"ingest.http.endpoint={ingest.http.endpoint}",
+    )
 
 
 def _assert_exact(running: processes.Pipeline, load: Load) -> None:
