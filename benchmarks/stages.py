@@ -88,7 +88,7 @@ class Stages:
         return {"here": median(seconds) * 1e6 / (self._spans * share)}
 
     async def _log(self, path: Path) -> dict[str, Cost]:
-        producer = await EmbeddedProducer.open(path, value_bytes_max=2**32)
+        producer = await EmbeddedProducer.open(path, log_bytes_max=2**32)
         consumer = await EmbeddedConsumer.open(path)
         append, consume = [], []
         for _ in range(5):

@@ -8,9 +8,11 @@ Appends that come while a transaction is being synced go together into the next 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,11 +22,13 @@ import structlog
 
 from buffer.port import Backlog, ConsumedRecord, Offset, Partition, Record
 from buffer.sqlite_log import PARTITION, SqliteLog
-from runtime.errors import BufferFull, BufferUnavailable
+from runtime.errors import BufferFull, BufferUnavailable, RecordTooLarge
 
 ANSWER_SECONDS_MAX = 10.0
 POLL_SECONDS = 0.01
 PENDING_BYTES_MAX = 256 * 1024 * 1024
+VALUE_BYTES_MAX = 512 * 1024 * 1024  # SQLite itself takes 1 GB
+_DISK_BYTES_MIN = 64 * 1024 * 1024
 # Larger ones append no faster, and keep the consumer waiting for its turn to commit.
 TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
 TRANSACTION_RECORDS_MAX = 1024
@@ -56,10 +60,12 @@ class _Append:
 class EmbeddedProducer:
     """The writing end. Several may be open on one log, in one process or in many."""
 
-    def __init__(self, log: SqliteLog, path: Path, *, value_bytes_max: int) -> None:
+    value_bytes_max = VALUE_BYTES_MAX
+
+    def __init__(self, log: SqliteLog, path: Path, *, log_bytes_max: int) -> None:
         self._log = log
         self._path = path
-        self._value_bytes_max = value_bytes_max
+        self._log_bytes_max = log_bytes_max
         self._loop = asyncio.get_running_loop()
         self._pending: SimpleQueue[_Append | None] = SimpleQueue()
         self._pending_bytes = 0
@@ -69,15 +75,19 @@ class EmbeddedProducer:
         threading.Thread(target=self._write, name="log-producer", daemon=True).start()
 
     @classmethod
-    async def open(cls, path: Path, *, value_bytes_max: int) -> Self:
-        """Open the log at `path`, or a new one. It takes records up to `value_bytes_max` in all."""
+    async def open(cls, path: Path, *, log_bytes_max: int) -> Self:
+        """Open the log at `path`, or a new one. It takes records up to `log_bytes_max` in all."""
         log = await asyncio.to_thread(SqliteLog, path)
-        return cls(log, path, value_bytes_max=value_bytes_max)
+        return cls(log, path, log_bytes_max=log_bytes_max)
 
     async def append(self, record: Record) -> None:
         """Return once the record is on the disk."""
         if self._closing:
             raise BufferUnavailable(f"The log {self._path} is closed here.")
+        if len(record.value) > self.value_bytes_max:
+            raise RecordTooLarge(
+                f"The log {self._path} takes {self.value_bytes_max} bytes at most."
+            )
         if self._pending_bytes + len(record.value) > PENDING_BYTES_MAX:
             raise BufferUnavailable(
                 f"The log {self._path}: the disk is too slow for what comes in."
@@ -90,6 +100,29 @@ class EmbeddedProducer:
                 await append.confirmed
         except TimeoutError as error:
             raise BufferUnavailable(f"The log {self._path} did not confirm in time.") from error
+
+    async def check(self) -> None:
+        """Return if there is room in the log and on its disk."""
+        backlog = await self.backlog()
+        if backlog.value_bytes >= self._log_bytes_max:
+            raise BufferFull(self._full)
+        free = shutil.disk_usage(self._path.parent).free
+        if free < _DISK_BYTES_MIN:
+            raise BufferUnavailable(
+                f"The log {self._path}: the disk has {free} bytes left: free some space; nothing"
+                " acknowledged is lost."
+            )
+
+    async def backlog(self) -> Backlog:
+        """Return what is not committed yet."""
+        if self._closing:
+            raise BufferUnavailable(f"The log {self._path} is closed here.")
+        # Through a connection of its own: the producer's belongs to the thread that writes.
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                return await asyncio.to_thread(_backlog, self._path)
+        except TimeoutError as error:
+            raise BufferUnavailable(f"The log {self._path} did not answer in time.") from error
 
     async def close(self) -> None:
         """Finish the appends under way, within a bound, and let go."""
@@ -133,17 +166,25 @@ class EmbeddedProducer:
         """Append in one transaction; return what to tell each of the tasks that wait."""
         try:
             fits = self._log.append(
-                [append.record for append in appends], value_bytes_max=self._value_bytes_max
+                [append.record for append in appends], value_bytes_max=self._log_bytes_max
             )
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the tasks that wait
             return [error] * len(appends)
-        full = f"The log {self._path} holds as much as it may; it drains as the worker catches up."
-        return [None if fit else BufferFull(full) for fit in fits]
+        return [None if fit else BufferFull(self._full) for fit in fits]
+
+    @property
+    def _full(self) -> str:
+        return f"The log {self._path} holds as much as it may; it drains as the worker catches up."
 
     def _settle(self, appends: list[_Append], errors: list[Exception | None]) -> None:
         for append, error in zip(appends, errors, strict=True):
             self._pending_bytes -= len(append.record.value)
             append.settle(error)
+
+
+def _backlog(path: Path) -> Backlog:
+    with closing(SqliteLog(path)) as log:
+        return log.backlog()
 
 
 class EmbeddedConsumer:

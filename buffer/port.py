@@ -40,7 +40,10 @@ class ConsumedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits to be committed, as far as the log knows; the oldest record's age in seconds."""
+    """
+    What waits to be committed: exactly how many records, about how many bytes, and how long the
+    oldest one has waited, as far as the log knows (seconds).
+    """
 
     records: int
     value_bytes: int
@@ -50,6 +53,10 @@ class Backlog:
 class Producer(Protocol):
     """The writing end. Safe to use from many tasks at once."""
 
+    @property
+    def value_bytes_max(self) -> int:
+        """The largest value that `append` takes. What is larger has to be split before."""
+
     async def append(self, record: Record) -> None:
         """
         Return once the log has the record durably: it survives the death of any process of ours.
@@ -57,6 +64,23 @@ class Producer(Protocol):
         Raises:
             BufferFull: the log holds as much as it may.
             BufferUnavailable: the log did not confirm in time. It may have the record all the same.
+            RecordTooLarge: the value is larger than `value_bytes_max`.
+        """
+
+    async def check(self) -> None:
+        """
+        Return if the log would take a record now, as far as can be told without appending one.
+
+        Raises:
+            BufferUnavailable: it would not; the message says why, and what to do.
+        """
+
+    async def backlog(self) -> Backlog:
+        """
+        Return what the whole log holds that its consumers have not committed yet.
+
+        Raises:
+            BufferUnavailable: the log cannot be asked right now.
         """
 
     async def close(self) -> None:
@@ -76,7 +100,7 @@ class Consumer(Protocol):
         Return the next records, in offset order for each partition, as soon as `value_bytes_max` of
         them are there or `wait_seconds_max` have passed; an empty sequence where none came. No more
         bytes than that are returned, but for a single record that is larger. A record is returned
-        once, until the consumer is opened again.
+        once, until the consumer is opened again or its partition has been another consumer's.
 
         Raises:
             BufferUnavailable: the log cannot be read right now.
@@ -85,7 +109,8 @@ class Consumer(Protocol):
     async def commit(self, next_offsets: Mapping[Partition, Offset]) -> None:
         """
         Say that every record before `next_offsets` is done with. A new consumer starts there.
-        Committing an offset that is behind the last commit changes nothing.
+        Committing an offset that is behind the last commit changes nothing, nor does one of a
+        partition that another consumer has by now: it does those records again.
 
         Raises:
             BufferUnavailable: the log did not confirm; the records may be given again.
@@ -93,7 +118,7 @@ class Consumer(Protocol):
 
     async def backlog(self) -> Backlog:
         """
-        Return what is not committed yet.
+        Return what is not committed yet, of the partitions that are this consumer's.
 
         Raises:
             BufferUnavailable: the log cannot be read right now.

@@ -79,4 +79,4 @@ async def _producer(config: Config, name: str) -> EmbeddedProducer:
             "buffer.embedded.value_bytes_max must be ingest.request_bytes_max or more, or the"
             " largest requests would be refused for ever"
         )
-    return await EmbeddedProducer.open(log_path(config, name), value_bytes_max=value_bytes_max)
+    return await EmbeddedProducer.open(log_path(config, name), log_bytes_max=value_bytes_max)

@@ -17,6 +17,7 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PlainSerializer,
     PositiveFloat,
     PositiveInt,
@@ -98,10 +99,100 @@ class EmbeddedBufferConfig(Section):
     )
 
 
+def _parse_servers(servers: object) -> object:
+    return tuple(servers.replace(",", " ").split()) if isinstance(servers, str) else servers
+
+
+class KafkaSecurityConfig(Section):
+    """How Kafka is spoken to."""
+
+    protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        default="plaintext", description="Whether with TLS (`…ssl`), whether with a user (`sasl…`)."
+    )
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How the user is proved, with `sasl…`."
+    )
+    user: str = Field(default="", description="The user, with `sasl…`.")
+    password: SecretStr = Field(default=SecretStr(""), description="The user's password.")
+    ca_file: Path | None = Field(
+        default=None,
+        description="Whom to trust, with `…ssl`: certificates in PEM. Without it, whom the system "
+        "trusts.",
+    )
+    cert_file: Path | None = Field(
+        default=None, description="Our own certificate in PEM, where the brokers ask for one."
+    )
+    key_file: Path | None = Field(default=None, description="The key of our own certificate.")
+    key_password: SecretStr = Field(
+        default=SecretStr(""), description="The password of that key, where it has one."
+    )
+
+
+class KafkaTopicsConfig(Section):
+    """How topics are created that are not there."""
+
+    create: bool = Field(
+        default=False,
+        description="Create a topic that is not there, as the next three say. Without it, a "
+        "missing topic is waited for. `sessiontrail up` creates topics unless told not to.",
+    )
+    partitions: PositiveInt = Field(
+        default=12, description="How many partitions: as many workers can share the work."
+    )
+    replication: NonNegativeInt = Field(
+        default=0,
+        description="On how many brokers each partition is. 0: on three, or all there are.",
+    )
+    min_insync_replicas: NonNegativeInt = Field(
+        default=0,
+        description="How many brokers must have a record before it is acknowledged. 0: one fewer "
+        "than `replication`, and one at least.",
+    )
+
+
+class KafkaBufferConfig(Section):
+    """Apache Kafka 3.0 or newer."""
+
+    bootstrap_servers: Annotated[tuple[str, ...], BeforeValidator(_parse_servers)] = Field(
+        default=("127.0.0.1:9092",),
+        min_length=1,
+        description="Some of the brokers, `host:port`, with commas between them.",
+    )
+    topic: str = Field(default="otlp_spans", min_length=1, description="The topic of the spans.")
+    dead_topic: str = Field(
+        default="otlp_spans.dead", min_length=1, description="The topic of the dead letters."
+    )
+    group: str = Field(
+        default="sessiontrail", min_length=1, description="The consumer group of all workers."
+    )
+    instance_id: str = Field(
+        default="",
+        description="A name that only this worker has, and keeps when it starts again, such as "
+        "`worker-1`: it then gets its partitions back at once (static membership). Two live "
+        "workers with one name would fight. Empty: a worker is somebody new at each start.",
+    )
+    session_seconds: PositiveFloat = Field(
+        default=10.0,
+        description="After how long a worker that is not heard of loses its partitions (seconds).",
+    )
+    max_message_bytes: ByteSize = Field(
+        default=ByteSize(1_000_000),
+        ge=16 * 1024,
+        description="The largest record that is written. Larger requests are split. The topic's "
+        "`max.message.bytes` must be larger by 1 KiB or more.",
+    )
+    security: KafkaSecurityConfig = KafkaSecurityConfig()
+    topics: KafkaTopicsConfig = KafkaTopicsConfig()
+
+
 class BufferConfig(Section):
     """Where accepted spans wait until they are stored."""
 
+    kind: Literal["embedded", "kafka"] = Field(
+        default="embedded", description="SQLite files in `data_dir`, or an Apache Kafka of yours."
+    )
     embedded: EmbeddedBufferConfig = EmbeddedBufferConfig()
+    kafka: KafkaBufferConfig = KafkaBufferConfig()
 
 
 class GrpcConfig(Section):
@@ -127,6 +218,10 @@ class IngestConfig(Section):
 
     grpc: GrpcConfig = GrpcConfig()
     http: HttpConfig = HttpConfig()
+    processes: PositiveInt = Field(
+        default=1,
+        description="How many processes receive, on the same ports. One takes about one core.",
+    )
     request_bytes_max: ByteSize = Field(
         default=ByteSize(64 * 2**20),
         description="The largest request, after decompression (OTLP 1.11 recommends 64 MiB).",
@@ -165,6 +260,11 @@ class WorkerConfig(Section):
     )
     batch_seconds_max: PositiveFloat = Field(
         default=0.5, description="… or the first of them has waited so long (seconds)."
+    )
+    dead_letters_max: PositiveInt = Field(
+        default=1000,
+        description="How many dead letters may wait. Past it, workers stop and say so, so that a "
+        "bad deployment does not drain everything there.",
     )
     telemetry: TelemetryConfig = TelemetryConfig()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from buffer.port import Producer, Record
+from buffer.port import Backlog, Producer, Record
 from ingest.service import IngestService, serve
 from runtime import telemetry
 from runtime.config import Config
@@ -18,7 +18,8 @@ from runtime.telemetry import WaitsFor
 class RecordingProducer:
     """A producer that remembers its records, unless it is told to fail or to dawdle."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, value_bytes_max: int = 512 * 1024 * 1024) -> None:
+        self.value_bytes_max = value_bytes_max
         self.records: list[Record] = []
         self.mode: Literal["ok", "full", "failing", "slow", "broken"] = "ok"
         self.waiting = 0  # appends that a slow producer has not confirmed yet
@@ -39,6 +40,18 @@ class RecordingProducer:
             finally:
                 self.waiting -= 1
         self.records.append(record)
+
+    async def check(self) -> None:
+        """Take records unless the mode says otherwise."""
+        if self.mode == "full":
+            raise BufferFull("the log holds as much as it may")
+        if self.mode == "failing":
+            raise BufferUnavailable("the log is away")
+
+    async def backlog(self) -> Backlog:
+        """Return what was appended: nobody consumes here."""
+        value_bytes = sum(len(record.value) for record in self.records)
+        return Backlog(records=len(self.records), value_bytes=value_bytes, oldest_seconds=0.0)
 
     async def close(self) -> None:
         """Nothing is open."""

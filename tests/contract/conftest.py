@@ -20,7 +20,7 @@ class EmbeddedLog:
 
     async def open_producer(self) -> EmbeddedProducer:
         """Open one more writing end."""
-        producer = await EmbeddedProducer.open(self._path, value_bytes_max=10**9)
+        producer = await EmbeddedProducer.open(self._path, log_bytes_max=10**9)
         self._opened.push_async_callback(producer.close)
         return producer
 

@@ -79,8 +79,8 @@ async def _worker(config: StoreConfig, folder: Path) -> AsyncIterator[Worker]:
             stack.push_async_callback(opened.close)
             return opened
 
-        producer = await closing(EmbeddedProducer.open(spans, value_bytes_max=10**9))
-        dead_producer = await closing(EmbeddedProducer.open(dead, value_bytes_max=10**9))
+        producer = await closing(EmbeddedProducer.open(spans, log_bytes_max=10**9))
+        dead_producer = await closing(EmbeddedProducer.open(dead, log_bytes_max=10**9))
         consumer = await closing(EmbeddedConsumer.open(spans))
         dead_consumer = await closing(EmbeddedConsumer.open(dead))
         store = await stack.enter_async_context(Store(config))

@@ -22,7 +22,7 @@ async def append(path: Path, name: str, seed: int) -> None:
     """Append records of many sizes from many tasks; print the name of each that is acknowledged."""
     sizes = random.Random(seed)
     numbers = itertools.count()
-    producer = await EmbeddedProducer.open(path, value_bytes_max=10**9)
+    producer = await EmbeddedProducer.open(path, log_bytes_max=10**9)
 
     async def append_forever() -> None:
         for number in numbers:

@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def producer(path: Path) -> AsyncIterator[EmbeddedProducer]:
     """Give a producer of a log that holds 100 kB."""
-    producer = await EmbeddedProducer.open(path, value_bytes_max=100 * KILOBYTE)
+    producer = await EmbeddedProducer.open(path, log_bytes_max=100 * KILOBYTE)
     yield producer
     await producer.close()
 
@@ -80,7 +80,7 @@ async def test_full_holds_for_all_producers(
     path: Path, producer: EmbeddedProducer, consumer: EmbeddedConsumer
 ) -> None:
     """What one producer has appended counts for the other one, and a group is cut where it fits."""
-    other = await EmbeddedProducer.open(path, value_bytes_max=100 * KILOBYTE)
+    other = await EmbeddedProducer.open(path, log_bytes_max=100 * KILOBYTE)
     appends = [end.append(record(10 * KILOBYTE)) for _ in range(10) for end in (producer, other)]
     outcomes = await asyncio.gather(*appends, return_exceptions=True)
     assert outcomes.count(None) == 10
@@ -102,7 +102,7 @@ async def test_second_consumer_is_refused(path: Path, consumer: EmbeddedConsumer
 async def test_all_may_open_a_new_log_at_once(path: Path) -> None:
     """Whoever comes first creates the log, and the others find it whole."""
     *producers, consumer = await asyncio.gather(
-        *(EmbeddedProducer.open(path, value_bytes_max=MEGABYTE) for _ in range(8)),
+        *(EmbeddedProducer.open(path, log_bytes_max=MEGABYTE) for _ in range(8)),
         EmbeddedConsumer.open(path),
     )
     assert isinstance(consumer, EmbeddedConsumer)
@@ -140,7 +140,7 @@ async def test_concurrent_appends_share_transactions(
         return append(log, records, value_bytes_max=value_bytes_max)
 
     monkeypatch.setattr(SqliteLog, "append", counted)
-    producer = await EmbeddedProducer.open(path, value_bytes_max=MEGABYTE)
+    producer = await EmbeddedProducer.open(path, log_bytes_max=MEGABYTE)
     await asyncio.gather(*(producer.append(record(100)) for _ in range(1000)))
     await producer.close()
     assert sum(groups) == 1000
@@ -150,7 +150,7 @@ async def test_concurrent_appends_share_transactions(
 
 async def test_file_stays_small_when_kept_near_empty(path: Path) -> None:
     """However much has gone through the log, its files are bounded by what it held at a time."""
-    producer = await EmbeddedProducer.open(path, value_bytes_max=100 * MEGABYTE)
+    producer = await EmbeddedProducer.open(path, log_bytes_max=100 * MEGABYTE)
     consumer = await EmbeddedConsumer.open(path)
     largest_bytes = 0
     for _ in range(60):

@@ -104,7 +104,7 @@ class LogMachine(RuleBasedStateMachine):
         self._folder.cleanup()
 
     async def _open_producer(self) -> EmbeddedProducer:
-        return await EmbeddedProducer.open(self._path, value_bytes_max=VALUE_BYTES_MAX)
+        return await EmbeddedProducer.open(self._path, log_bytes_max=VALUE_BYTES_MAX)
 
     def _live_bytes(self) -> int:
         return sum(len(record.value) for record in self._appended[self._committed :])
