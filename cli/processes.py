@@ -1,5 +1,5 @@
 """
-What each process is composed of: the one place where adapters are chosen.
+What each process is composed of.
 
 A process imports what it is made of and nothing else: the ClickHouse engine alone takes a quarter
 of a gigabyte.
@@ -8,20 +8,11 @@ of a gigabyte.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
+from cli.buffers import open_consumer, open_producer
 from runtime import lifecycle
 from runtime.config import Config
 from runtime.errors import ConfigError
-
-SPANS = "otlp_spans"
-DEAD = "otlp_spans.dead"
-
-
-def log_path(config: Config, name: str) -> Path:
-    """Return the file of an embedded log."""
-    return config.data_dir / "buffer" / f"{name}.db"
 
 
 async def store(config: Config) -> None:
@@ -53,7 +44,7 @@ async def ingest(config: Config) -> None:
 
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(lifecycle.stop_signals())
-        producer = await _producer(config, SPANS)
+        producer = await open_producer(config, "spans")
         stack.push_async_callback(producer.close)
         await stack.enter_async_context(service.serve(config, producer))
         await stop.wait()
@@ -65,18 +56,8 @@ async def worker(config: Config) -> None:
 
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(lifecycle.stop_signals())
-        dead_letters = await _producer(config, DEAD)
+        dead_letters = await open_producer(config, "dead_letters")
         stack.push_async_callback(dead_letters.close)
-        consumer = await EmbeddedConsumer.open(log_path(config, SPANS))
+        consumer = await open_consumer(config, "spans")
         stack.push_async_callback(consumer.close)
         await service.work(config, consumer=consumer, dead_letters=dead_letters, stop=stop)
-
-
-async def _producer(config: Config, name: str) -> EmbeddedProducer:
-    value_bytes_max = config.buffer.embedded.value_bytes_max
-    if value_bytes_max < config.ingest.request_bytes_max:
-        raise ConfigError(
-            "buffer.embedded.value_bytes_max must be ingest.request_bytes_max or more, or the"
-            " largest requests would be refused for ever"
-        )
-    return await EmbeddedProducer.open(log_path(config, name), log_bytes_max=value_bytes_max)

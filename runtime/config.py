@@ -176,7 +176,7 @@ class KafkaBufferConfig(Section):
         description="After how long a worker that is not heard of loses its partitions (seconds).",
     )
     max_message_bytes: ByteSize = Field(
-        default=ByteSize(1_000_000),
+        default=ByteSize(960 * 1024),
         ge=16 * 1024,
         description="The largest record that is written. Larger requests are split. The topic's "
         "`max.message.bytes` must be larger by 1 KiB or more.",

@@ -1,0 +1,45 @@
+"""Which log is behind the port: the one place where adapters of the buffer are chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
+from buffer.port import Consumer, Producer
+from runtime.config import Config
+from runtime.errors import ConfigError
+
+Log = Literal["spans", "dead_letters"]
+
+_FILES: dict[Log, str] = {"spans": "otlp_spans.db", "dead_letters": "otlp_spans.dead.db"}
+
+
+async def open_producer(config: Config, log: Log) -> Producer:
+    """
+    Open the writing end of a log.
+
+    Raises:
+        ConfigError: the settings contradict.
+    """
+    log_bytes_max = config.buffer.embedded.value_bytes_max
+    if log_bytes_max < config.ingest.request_bytes_max:
+        raise ConfigError(
+            "buffer.embedded.value_bytes_max must be ingest.request_bytes_max or more, or the"
+            " largest requests would be refused for ever"
+        )
+    return await EmbeddedProducer.open(_path(config, log), log_bytes_max=log_bytes_max)
+
+
+async def open_consumer(config: Config, log: Log) -> Consumer:
+    """
+    Open the reading end of a log.
+
+    Raises:
+        ConfigError: another process has the embedded log's one place for a consumer.
+    """
+    return await EmbeddedConsumer.open(_path(config, log))
+
+
+def _path(config: Config, log: Log) -> Path:
+    return config.data_dir / "buffer" / _FILES[log]
