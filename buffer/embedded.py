@@ -22,7 +22,7 @@ import structlog
 
 from buffer.port import Backlog, ConsumedRecord, Offset, Partition, Record
 from buffer.sqlite_log import PARTITION, SqliteLog
-from runtime.errors import BufferFull, BufferUnavailable, RecordTooLarge
+from runtime.errors import BufferFull, BufferUnavailable
 
 ANSWER_SECONDS_MAX = 10.0
 POLL_SECONDS = 0.01
@@ -84,10 +84,6 @@ class EmbeddedProducer:
         """Return once the record is on the disk."""
         if self._closing:
             raise BufferUnavailable(f"The log {self._path} is closed here.")
-        if len(record.value) > self.value_bytes_max:
-            raise RecordTooLarge(
-                f"The log {self._path} takes {self.value_bytes_max} bytes at most."
-            )
         if self._pending_bytes + len(record.value) > PENDING_BYTES_MAX:
             raise BufferUnavailable(
                 f"The log {self._path}: the disk is too slow for what comes in."

@@ -41,8 +41,8 @@ class ConsumedRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """
-    What waits to be committed: exactly how many records, about how many bytes, and how long the
-    oldest one has waited, as far as the log knows (seconds).
+    What waits to be committed: how many records, about how many bytes, and how long the oldest one
+    has waited (seconds), as far as the log knows.
     """
 
     records: int
@@ -55,7 +55,7 @@ class Producer(Protocol):
 
     @property
     def value_bytes_max(self) -> int:
-        """The largest value that `append` takes. What is larger has to be split before."""
+        """The largest value that is to be appended. A larger request has to be split before."""
 
     async def append(self, record: Record) -> None:
         """
@@ -64,7 +64,6 @@ class Producer(Protocol):
         Raises:
             BufferFull: the log holds as much as it may.
             BufferUnavailable: the log did not confirm in time. It may have the record all the same.
-            RecordTooLarge: the value is larger than `value_bytes_max`.
         """
 
     async def check(self) -> None:

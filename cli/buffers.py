@@ -7,7 +7,7 @@ from typing import Literal
 
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import Consumer, Producer
-from runtime.config import Config
+from runtime.config import Config, KafkaBufferConfig
 from runtime.errors import ConfigError
 
 Log = Literal["spans", "dead_letters"]
@@ -22,6 +22,10 @@ async def open_producer(config: Config, log: Log) -> Producer:
     Raises:
         ConfigError: the settings contradict.
     """
+    if config.buffer.kind == "kafka":
+        from buffer.kafka import KafkaProducer
+
+        return await KafkaProducer.open(_kafka(config, log))
     log_bytes_max = config.buffer.embedded.value_bytes_max
     if log_bytes_max < config.ingest.request_bytes_max:
         raise ConfigError(
@@ -38,8 +42,21 @@ async def open_consumer(config: Config, log: Log) -> Consumer:
     Raises:
         ConfigError: another process has the embedded log's one place for a consumer.
     """
+    if config.buffer.kind == "kafka":
+        from buffer.kafka import KafkaConsumer
+
+        return await KafkaConsumer.open(_kafka(config, log))
     return await EmbeddedConsumer.open(_path(config, log))
 
 
 def _path(config: Config, log: Log) -> Path:
     return config.data_dir / "buffer" / _FILES[log]
+
+
+def _kafka(config: Config, log: Log) -> KafkaBufferConfig:
+    kafka = config.buffer.kafka
+    if log == "spans":
+        return kafka
+    # A group of its own: who reads dead letters must not make the workers share out anew.
+    dead = {"topic": kafka.dead_topic, "group": f"{kafka.group}.dead", "instance_id": ""}
+    return kafka.model_copy(update=dead)

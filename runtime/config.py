@@ -163,7 +163,10 @@ class KafkaBufferConfig(Section):
         default="otlp_spans.dead", min_length=1, description="The topic of the dead letters."
     )
     group: str = Field(
-        default="sessiontrail", min_length=1, description="The consumer group of all workers."
+        default="sessiontrail",
+        min_length=1,
+        description="The consumer group of all workers. That of the dead letters is this and "
+        "`.dead`.",
     )
     instance_id: str = Field(
         default="",

@@ -9,7 +9,6 @@ Our exception tree. Every error is either worth another try or not, from birth:
       x StoreOutOfMemory  ... or had no memory for so large a statement
   + PermanentError        the same input will always be refused
     - InvalidRequest      a request that is no OTLP, or over a limit
-    - RecordTooLarge      the log takes no record of that size
     - StoreRefused        ClickHouse refused a statement
       x UnreadableRecords ... because it could not parse the records sent along
     - SchemaMismatch      the store's tables and views are not those of this release
@@ -52,10 +51,6 @@ class PermanentError(PipelineError):
 
 class InvalidRequest(PermanentError):
     """A request that cannot be read as OTLP, or that is over a limit."""
-
-
-class RecordTooLarge(PermanentError):
-    """The log takes no record of that size."""
 
 
 class StoreRefused(PermanentError):

@@ -7,7 +7,7 @@ Nothing else touches the metrics.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -105,6 +105,41 @@ def backlog_measured(*, records: int, value_bytes: int, oldest_seconds: float) -
     metrics.backlog_records.set(records)
     metrics.backlog_bytes.set(value_bytes)
     metrics.backlog_oldest_seconds.set(oldest_seconds)
+
+
+def buffer_unreachable(*, client: str, error: str) -> None:
+    """Kafka could not be reached, or is not fit; it is tried again."""
+    _log_sometimes(log.warning, "buffer_unreachable", client=client, error=error)
+
+
+def buffer_client_renewed(*, client: str, error: str) -> None:
+    """A client of Kafka could not be trusted any more; another one takes its place."""
+    metrics.renewed_clients.labels(client).inc()
+    _log_sometimes(log.warning, "buffer_client_renewed", client=client, error=error)
+
+
+def partitions_assigned(partitions: Sequence[int]) -> None:
+    """The group of workers has shared out its partitions; these are ours."""
+    metrics.assigned_partitions.set(len(partitions))
+    log.info("partitions_assigned", partitions=partitions)
+
+
+def commit_came_late(partitions: Sequence[int]) -> None:
+    """A batch was done after its partitions had been given away; it is done again there."""
+    metrics.late_commits.inc()
+    log.warning("commit_came_late", partitions=partitions)
+
+
+def records_lost(*, partition: int, records: int) -> None:
+    """The log was cut off before these records were consumed: its retention is too short."""
+    metrics.lost_records.inc(records)
+    log.error("records_lost", partition=partition, records=records, why="retention")
+
+
+def log_recreated(topic: str) -> None:
+    """The topic is another one than the one that was committed; it is read from its beginning."""
+    metrics.recreated_logs.inc()
+    log.error("log_recreated", topic=topic)
 
 
 def _log_sometimes(write: Callable[..., object], event: str, **fields: object) -> None:

@@ -107,3 +107,29 @@ queryable_seconds = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
+renewed_clients = Counter(
+    "sessiontrail_buffer_renewed_clients",
+    "Clients of Kafka that could not be trusted any more and were replaced.",
+    ["client"],
+    registry=REGISTRY,
+)
+assigned_partitions = Gauge(
+    "sessiontrail_assigned_partitions",
+    "Partitions that this worker consumes. More workers than partitions leave some at 0.",
+    registry=REGISTRY,
+)
+late_commits = Counter(
+    "sessiontrail_late_commits",
+    "Batches whose partitions had been given away before they were done. Done twice, counted once.",
+    registry=REGISTRY,
+)
+lost_records = Counter(
+    "sessiontrail_lost_records",
+    "Records that Kafka's retention removed before they were consumed. Must stay 0.",
+    registry=REGISTRY,
+)
+recreated_logs = Counter(
+    "sessiontrail_recreated_logs",
+    "Times that a topic was found to be another one than was committed to; it is read anew.",
+    registry=REGISTRY,
+)

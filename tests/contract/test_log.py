@@ -296,6 +296,24 @@ async def test_backlog_counts_what_is_not_committed(log: Log) -> None:
     assert (await consumer.backlog()).records == 3
 
 
+async def test_the_producer_knows_the_backlog_too(log: Log) -> None:
+    """Whoever appends can ask how much waits, though nothing was ever consumed."""
+    producer = await log.open_producer()
+    await append_all(producer, [b"x" * 10] * 4)
+    assert (await producer.backlog()).records == 4
+
+    consumer = await log.open_consumer()
+    await consumer.commit(next_offsets(await consume_count(consumer, 3, value_bytes_max=30)))
+    assert (await producer.backlog()).records == 1
+
+
+async def test_a_log_in_order_takes_records(log: Log) -> None:
+    """The check of a log that is in order says nothing, and what it is said to take it takes."""
+    producer = await log.open_producer()
+    await producer.check()
+    assert producer.value_bytes_max >= 8 * MEGABYTE
+
+
 async def test_backlog_ages_until_the_commit(log: Log) -> None:
     """The age of the backlog is that of its oldest record, and nothing once all is committed."""
     producer = await log.open_producer()
@@ -341,6 +359,10 @@ async def test_a_closed_end_refuses(log: Log) -> None:
     await consumer.close()
     with pytest.raises(BufferUnavailable):
         await producer.append(Record(value=b"x"))
+    with pytest.raises(BufferUnavailable):
+        await producer.check()
+    with pytest.raises(BufferUnavailable):
+        await producer.backlog()
     with pytest.raises(BufferUnavailable):
         await consumer.consume(value_bytes_max=1, wait_seconds_max=0)
     with pytest.raises(BufferUnavailable):

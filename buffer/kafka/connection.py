@@ -1,0 +1,182 @@
+"""
+Reaching Kafka: the options that every client takes, the words for what goes wrong, and clients
+that are made anew for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.helpers import create_ssl_context
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
+
+from runtime import events
+from runtime.config import KafkaBufferConfig
+from runtime.errors import BufferUnavailable, ConfigError
+
+# No answer of Kafka is waited for any longer.
+ANSWER_SECONDS_MAX = 10.0
+# Room for the headers of a record, and for those of the batch that it is sent in.
+RECORD_BYTES_RESERVED = 1024
+
+_OPEN_SECONDS_MAX = 20.0
+_RETRY_SECONDS_MAX = 2.0
+
+# What matters comes back as errors, and is told in our words; aiokafka would add a line each 100 ms
+# for as long as a broker is away.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+Client = TypeVar("Client")
+
+
+def options(config: KafkaBufferConfig) -> dict[str, Any]:
+    """
+    Return what every client of aiokafka is to be given.
+
+    Raises:
+        ConfigError: a file with certificates cannot be read.
+    """
+    security = config.security
+    given: dict[str, Any] = {
+        "bootstrap_servers": list(config.bootstrap_servers),
+        "client_id": "sessiontrail",
+        "security_protocol": security.protocol.upper(),
+    }
+    if security.protocol.endswith("ssl"):
+        try:
+            given["ssl_context"] = create_ssl_context(
+                cafile=security.ca_file,
+                certfile=security.cert_file,
+                keyfile=security.key_file,
+                password=security.key_password.get_secret_value() or None,
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"buffer.kafka.security: a file with certificates cannot be used: {error}"
+            ) from error
+    if security.protocol.startswith("sasl"):
+        given["sasl_mechanism"] = security.mechanism
+        given["sasl_plain_username"] = security.user
+        given["sasl_plain_password"] = security.password.get_secret_value()
+    return given
+
+
+@contextmanager
+def translated(config: KafkaBufferConfig) -> Iterator[None]:
+    """Turn what aiokafka or the network says into an error that says what to do."""
+    try:
+        yield
+    except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+        raise BufferUnavailable(_in_words(error, config)) from error
+
+
+def _in_words(error: Exception, config: KafkaBufferConfig) -> str:
+    servers = ", ".join(config.bootstrap_servers)
+    if isinstance(error, KafkaConnectionError):
+        return f"Kafka at {servers} cannot be reached ({error}): does it run there?"
+    if isinstance(error, TimeoutError):
+        return f"Kafka at {servers} did not answer in time"
+    return f"Kafka at {servers}: {error!r}"
+
+
+class Kept(Generic[Client]):
+    """A client that is opened again and again until that succeeds, and whenever it is given up."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        open_: Callable[[], Awaitable[Client]],
+        close: Callable[[Client], Awaitable[None]],
+    ) -> None:
+        self._name = name
+        self._open = open_
+        self._close = close
+        self._trouble = "Kafka has not answered yet"
+        self._closed = False
+        self._closing: set[asyncio.Future[None]] = set()
+        self._opening = asyncio.create_task(self._keep_opening(), name=f"open {name}")
+
+    async def get(self, *, seconds_max: float) -> Client:
+        """
+        Return the client that is open.
+
+        Raises:
+            BufferUnavailable: none is; the message says what was tried last.
+        """
+        if self._closed:
+            raise BufferUnavailable("This end of the log is closed.")
+        if not self._opening.done():
+            await asyncio.wait({self._opening}, timeout=seconds_max)
+        if not self._is_open:
+            raise BufferUnavailable(self._trouble)
+        return self._opening.result()
+
+    def give_up(self, client: Client, *, why: str) -> None:
+        """Let go of a client that may not be trusted any more, and open another one."""
+        if self._is_open and self._opening.result() is client:
+            events.buffer_client_renewed(client=self._name, error=why)
+            self._trouble = why
+            self._discard(client)
+            self._opening = asyncio.create_task(self._keep_opening(), name=f"open {self._name}")
+
+    async def close(self) -> None:
+        """Let go of everything; nothing is opened any more. May be called twice."""
+        if self._is_open:
+            self._discard(self._opening.result())
+        self._closed = True
+        self._opening.cancel()
+        await asyncio.wait([self._opening])
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    @property
+    def _is_open(self) -> bool:
+        return not self._closed and self._opening.done() and not self._opening.cancelled()
+
+    def _discard(self, client: Client) -> None:
+        closing = asyncio.ensure_future(self._close(client))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def _keep_opening(self) -> Client:
+        def before_sleep(state: RetryCallState) -> None:
+            self._trouble = str(state.outcome.exception()) if state.outcome else self._trouble
+            events.buffer_unreachable(client=self._name, error=self._trouble)
+
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(BufferUnavailable),
+            wait=wait_exponential(multiplier=0.1, max=_RETRY_SECONDS_MAX),
+            before_sleep=before_sleep,
+        ):
+            with attempt:
+                return await self._open()
+        raise AssertionError("unreachable: the retry never gives up")
+
+
+async def opened(
+    client: Client,
+    *,
+    start: Callable[[], Awaitable[None]],
+    close: Callable[[Client], Awaitable[None]],
+    config: KafkaBufferConfig,
+) -> Client:
+    """
+    Start a client of aiokafka, or close it again: it must be closed even where it never started.
+
+    Raises:
+        BufferUnavailable: Kafka cannot be reached, or not in time.
+    """
+    try:
+        with translated(config):
+            async with asyncio.timeout(_OPEN_SECONDS_MAX):
+                await start()
+    except BaseException:
+        await close(client)
+        raise
+    return client

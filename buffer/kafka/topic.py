@@ -1,0 +1,265 @@
+"""A topic as an operator sees it: whether it is there and fit, who it is, and what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.offset import OffsetRequest
+from tenacity import AsyncRetrying, retry_if_exception, wait_fixed
+
+from buffer.kafka.connection import (
+    ANSWER_SECONDS_MAX,
+    RECORD_BYTES_RESERVED,
+    Kept,
+    opened,
+    options,
+    translated,
+)
+from buffer.kafka.metadata import TopicMetadataRequest
+from buffer.port import Offset, Partition
+from runtime.config import KafkaBufferConfig
+from runtime.errors import BufferUnavailable
+
+EARLIEST, LATEST = -2, -1
+
+_NOTHING_COMMITTED = -1
+_UNKNOWN_TOPIC = 3
+_ALREADY_EXISTS = 36
+_RETRY_SECONDS = 0.1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A topic at a moment. `id` is another one once it was deleted and created again."""
+
+    id: str
+    leaders: Mapping[Partition, int]  # -1 where there is none
+    in_sync: Mapping[Partition, int]  # how many replicas are
+
+    @property
+    def partitions(self) -> set[Partition]:
+        """All partitions of the topic."""
+        return set(self.leaders)
+
+
+class Topic:
+    """Asks and, if allowed, creates. Every question is answered or given up in bounded time."""
+
+    def __init__(self, config: KafkaBufferConfig) -> None:
+        self.name = config.topic
+        self._config = config
+        self._options = options(config)
+        self._kept = Kept("admin", open_=self._open, close=AIOKafkaAdminClient.close)
+
+    async def prepare(self) -> int:
+        """
+        Return the largest message that the topic takes (bytes), once it is there and fit for spans.
+
+        Raises:
+            BufferUnavailable: it is not; the message says what to do.
+        """
+        try:
+            await self.describe()
+        except UnknownTopic:
+            if not self._config.topics.create:
+                raise
+            await self._create()
+            await self.describe()
+        settings = await self._settings()
+        # No settings: we may not read them. What does not fit will be refused by the broker.
+        if "compact" in settings.get("cleanup.policy", ""):
+            raise BufferUnavailable(
+                f"The topic {self.name} is compacted, and would lose spans: set its cleanup.policy"
+                " to delete"
+            )
+        needed = self._config.max_message_bytes + RECORD_BYTES_RESERVED
+        message_bytes_max = int(settings.get("max.message.bytes", needed))
+        if message_bytes_max < needed:
+            raise BufferUnavailable(
+                f"The topic {self.name} takes messages of {message_bytes_max} bytes at most: raise"
+                f" its max.message.bytes to {needed}, or lower buffer.kafka.max_message_bytes"
+            )
+        return message_bytes_max
+
+    async def describe(self) -> Description:
+        """
+        Return what the brokers know of the topic now.
+
+        Raises:
+            UnknownTopic: there is none of that name.
+            BufferUnavailable: no broker answers.
+        """
+        response = await self._ask(partial(_send, None, TopicMetadataRequest(self.name)))
+        [(error_code, _, topic_id, _, partitions, *_)] = response.topics
+        if error_code == _UNKNOWN_TOPIC:
+            raise UnknownTopic(
+                f"The topic {self.name} does not exist: create it, or let it be created with"
+                " buffer.kafka.topics.create"
+            )
+        with translated(self._config):
+            _raise_for(error_code)
+        return Description(
+            id=topic_id.hex(),
+            leaders={partition: leader for _, partition, leader, *_ in partitions},
+            in_sync={partition: len(in_sync) for _, partition, _, _, _, in_sync, *_ in partitions},
+        )
+
+    async def check(self) -> None:
+        """
+        Return if a record could be appended now.
+
+        Raises:
+            BufferUnavailable: it could not, and why.
+        """
+        description = await self.describe()
+        if -1 in description.leaders.values():
+            without = sorted(p for p, leader in description.leaders.items() if leader == -1)
+            raise BufferUnavailable(
+                f"The topic {self.name} has no leader for the partitions {without}: is a broker"
+                " away?"
+            )
+        needed = int((await self._settings()).get("min.insync.replicas", 1))
+        if min(description.in_sync.values(), default=0) < needed:
+            raise BufferUnavailable(
+                f"The topic {self.name} needs {needed} replicas in sync (min.insync.replicas), and"
+                " some partition has fewer: is a broker away?"
+            )
+
+    async def offsets(self, partitions: Iterable[Partition], at: int) -> dict[Partition, Offset]:
+        """
+        Return where the partitions begin (EARLIEST), or where the next record goes (LATEST).
+
+        Raises:
+            BufferUnavailable: some leader does not answer.
+        """
+        leaders = (await self.describe()).leaders
+        by_leader: dict[int, list[tuple[Partition, int]]] = {}
+        for partition in partitions:
+            by_leader.setdefault(leaders.get(partition, -1), []).append((partition, at))
+        found: dict[Partition, Offset] = {}
+        for leader, asked in by_leader.items():
+            found |= await self._ask(partial(_list_offsets, leader, [(self.name, asked)]))
+        return found
+
+    async def committed(
+        self, partitions: Collection[Partition]
+    ) -> dict[Partition, tuple[Offset, str]]:
+        """
+        Return what the group committed, where it did: the next offset, and the text beside it.
+
+        Raises:
+            BufferUnavailable: the group's coordinator does not answer.
+        """
+        if not partitions:
+            return {}
+        asked = [TopicPartition(self.name, partition) for partition in partitions]
+        found: Mapping[TopicPartition, OffsetAndMetadata] = await self._ask(
+            lambda admin: admin.list_consumer_group_offsets(self._config.group, partitions=asked)
+        )
+        return {
+            place.partition: (committed.offset, committed.metadata)
+            for place, committed in found.items()
+            if committed.offset != _NOTHING_COMMITTED
+        }
+
+    async def close(self) -> None:
+        """Let go of the connections. May be called twice."""
+        await self._kept.close()
+
+    async def _create(self) -> None:
+        wanted = self._config.topics
+        admin = await self._kept.get(seconds_max=ANSWER_SECONDS_MAX)
+        brokers = len((await self._ask(lambda admin: admin.describe_cluster()))["brokers"])
+        replication = wanted.replication or min(3, brokers)
+        topic = NewTopic(
+            name=self.name,
+            num_partitions=wanted.partitions,
+            replication_factor=replication,
+            topic_configs={
+                "cleanup.policy": "delete",
+                "min.insync.replicas": str(wanted.min_insync_replicas or max(1, replication - 1)),
+            },
+        )
+        with translated(self._config):
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                response = await admin.create_topics([topic])
+        [(_, error_code, *message)] = response.topic_errors
+        if error_code not in {0, _ALREADY_EXISTS}:
+            raise BufferUnavailable(
+                f"The topic {self.name} cannot be created: {message[0] or for_code(error_code)}"
+            )
+
+    async def _settings(self) -> dict[str, str]:
+        """Return the settings of the topic that concern us; none where we may not read them."""
+        names = ["cleanup.policy", "max.message.bytes", "min.insync.replicas"]
+        asked = ConfigResource(ConfigResourceType.TOPIC, self.name, dict.fromkeys(names))
+        [response] = await self._ask(lambda admin: admin.describe_configs([asked]))
+        return {
+            name: value
+            for error_code, *_, entries in response.resources
+            if error_code == 0
+            for name, value, *_ in entries
+        }
+
+    async def _ask(self, question: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
+        """Ask until there is an answer: brokers that are away are asked as well as others."""
+        admin = await self._kept.get(seconds_max=ANSWER_SECONDS_MAX / 2)
+        try:
+            with translated(self._config):
+                async with asyncio.timeout(ANSWER_SECONDS_MAX / 2):
+                    async for attempt in AsyncRetrying(
+                        retry=retry_if_exception(_may_pass), wait=wait_fixed(_RETRY_SECONDS)
+                    ):
+                        with attempt:
+                            return await question(admin)
+        except BufferUnavailable as error:
+            # It may know brokers that are all gone: start again from the addresses in the settings.
+            self._kept.give_up(admin, why=str(error))
+            raise
+        raise AssertionError("unreachable: the retry never gives up")
+
+    async def _open(self) -> AIOKafkaAdminClient:
+        admin = AIOKafkaAdminClient(**self._options)
+        return await opened(
+            admin, start=admin.start, close=AIOKafkaAdminClient.close, config=self._config
+        )
+
+
+class UnknownTopic(BufferUnavailable):
+    """There is no topic of that name."""
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, KafkaError) and error.retriable
+
+
+def _raise_for(error_code: int) -> None:
+    if error_code:
+        raise for_code(error_code)
+
+
+async def _send(node: int | None, request: object, admin: AIOKafkaAdminClient) -> Any:
+    # The one way to send what its methods do not know.
+    return await admin._send_request(request, node)  # noqa: SLF001
+
+
+async def _list_offsets(
+    leader: int, asked: list[tuple[str, list[tuple[Partition, int]]]], admin: AIOKafkaAdminClient
+) -> dict[Partition, Offset]:
+    response = await _send(leader, OffsetRequest(-1, 0, asked), admin)
+    [(_, partitions)] = response.topics
+    found = {}
+    for partition, error_code, _, offset, *_ in partitions:
+        _raise_for(error_code)
+        found[partition] = offset
+    return found
