@@ -1,0 +1,53 @@
+"""The example settings: valid as they stand, and useless without the secrets."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from runtime import settings
+from runtime.errors import ConfigError
+from tests.deploy.paths import CONFIGS
+
+FILES = sorted(CONFIGS.glob("*.yaml"))
+ENVIRONMENT = {
+    "CLICKHOUSE_PASSWORD": "0123",
+    "CLICKHOUSE_URL": "https://clickhouse.example.com:8443",
+    "KAFKA_BOOTSTRAP_SERVERS": "kafka-1.example.com:9093,kafka-2.example.com:9093",
+    "KAFKA_PASSWORD": "# not: a comment",
+    "KAFKA_USER": "sessiontrail",
+}
+
+
+def references(name: str) -> set[str]:
+    """Return the variables that an example refers to."""
+    return set(re.findall(r"\$\{env:(\w+)", (CONFIGS / name).read_text(encoding="utf-8")))
+
+
+def test_there_is_one_for_each_way_to_run() -> None:
+    """Development on one machine, production on several."""
+    assert [file.name for file in FILES] == ["development.yaml", "production.yaml"]
+
+
+def test_every_variable_is_needed_and_none_has_a_default() -> None:
+    """A process without its password does not start, rather than with a known one."""
+    assert references("production.yaml") == ENVIRONMENT.keys()
+    assert references("development.yaml") == {"CLICKHOUSE_PASSWORD"}
+    for file in FILES:
+        for name in references(file.name):
+            without = {key: value for key, value in ENVIRONMENT.items() if key != name}
+            with pytest.raises(ConfigError, match=f"the environment has no {name}"):
+                settings.load(file=file, environment=without)
+
+
+def test_production_means_what_it_says() -> None:
+    """Secrets arrive whole, whatever is in them; nobody makes topics by accident."""
+    config = settings.load(file=CONFIGS / "production.yaml", environment=ENVIRONMENT)
+    assert config.store.url == ENVIRONMENT["CLICKHOUSE_URL"]
+    assert config.store.password.get_secret_value() == "0123"
+    kafka = config.buffer.kafka
+    assert len(kafka.bootstrap_servers) == 2
+    assert kafka.security.protocol == "sasl_ssl"
+    assert kafka.security.password.get_secret_value() == "# not: a comment"
+    assert not kafka.topics.create
