@@ -8,6 +8,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import grpc
@@ -39,9 +41,11 @@ class Load:
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _turns: list[threading.Lock] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin sending."""
+        self._turns = [threading.Lock() for _ in range(self.senders)]
         for number in range(self.senders):
             thread = threading.Thread(target=self._send_all, args=(number,), daemon=True)
             thread.start()
@@ -54,6 +58,14 @@ class Load:
             thread.join(timeout=_GIVE_UP_SECONDS)
             assert not thread.is_alive(), "a sender was never acknowledged"
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Send nothing meanwhile: every request under way is acknowledged before."""
+        with ExitStack() as turns:
+            for turn in self._turns:
+                turns.enter_context(turn)
+            yield
+
     def _send_all(self, number: int) -> None:
         dice = random.Random(f"{self.seed}-{number}")
         with grpc.insecure_channel(
@@ -61,18 +73,25 @@ class Load:
         ) as channel:
             export = channel.unary_unary(_EXPORT)
             while not self._stop.is_set():
-                spans = _trace(dice)
-                body = otlp.request(spans)
-                deadline = time.monotonic() + _GIVE_UP_SECONDS
-                while not self._attempt(export, body, over_grpc=number % 2 == 0):
-                    assert time.monotonic() < deadline
-                    self.retries += 1
-                    time.sleep(dice.uniform(0.02, 0.2))
-                # Sometimes an acknowledgement gets lost on its way, and the same comes again.
-                if dice.random() < 0.1:
-                    self._attempt(export, body, over_grpc=number % 2 == 0)
-                with self._lock:
-                    self.acknowledged += spans
+                with self._turns[number]:
+                    self._send(export, dice, over_grpc=number % 2 == 0)
+
+    def _send(
+        self, export: grpc.UnaryUnaryMultiCallable, dice: random.Random, *, over_grpc: bool
+    ) -> None:
+        """Send a trace until it is acknowledged."""
+        spans = _trace(dice)
+        body = otlp.request(spans)
+        deadline = time.monotonic() + _GIVE_UP_SECONDS
+        while not self._attempt(export, body, over_grpc=over_grpc):
+            assert time.monotonic() < deadline
+            self.retries += 1
+            time.sleep(dice.uniform(0.02, 0.2))
+        # Sometimes an acknowledgement gets lost on its way, and the same comes again.
+        if dice.random() < 0.1:
+            self._attempt(export, body, over_grpc=over_grpc)
+        with self._lock:
+            self.acknowledged += spans
 
     def _attempt(
         self, export: grpc.UnaryUnaryMultiCallable, body: bytes, *, over_grpc: bool

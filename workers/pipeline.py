@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from tenacity import (
@@ -80,9 +80,11 @@ class Pipeline:
                 await self._until_done("dead_letter", self._dead_letters.keep, batch.unreadable)
                 await earlier.wait()
                 await self._until_done("commit", self._commit, batch)  # commit
+                done.set()
+                await self._measure_backlog()
             else:
                 await earlier.wait()
-            done.set()
+                done.set()
             await self._until_done("refresh", self._refresh, not records)
 
     async def _refresh(self, idle: bool) -> None:  # noqa: FBT001 - an argument passed on
@@ -98,12 +100,6 @@ class Pipeline:
 
     async def _commit(self, batch: Batch) -> None:
         await self._consumer.commit(next_offsets(batch.consumed))
-        backlog = await self._consumer.backlog()
-        events.backlog_measured(
-            records=backlog.records,
-            value_bytes=backlog.value_bytes,
-            oldest_seconds=backlog.oldest_seconds,
-        )
         now_ns = time.time_ns()
         events.batch_committed(
             records=len(batch.consumed),
@@ -112,6 +108,15 @@ class Pipeline:
             seconds=time.monotonic() - batch.started,
             waited_seconds=[(now_ns - row.envelope.received_ns) / 1e9 for row in batch.rows],
         )
+
+    async def _measure_backlog(self) -> None:
+        with suppress(RetryableError):  # it is measured again after the next batch
+            backlog = await self._consumer.backlog()
+            events.backlog_measured(
+                records=backlog.records,
+                value_bytes=backlog.value_bytes,
+                oldest_seconds=backlog.oldest_seconds,
+            )
 
     async def _until_done(
         self, stage: str, attempt: Callable[..., Awaitable[T]], *arguments: Any

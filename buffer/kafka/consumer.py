@@ -114,9 +114,11 @@ class KafkaConsumer:
     async def backlog(self) -> Backlog:
         """Return what our partitions hold that is not committed; the bytes are an estimate."""
         consumer = await self._kept.get(seconds_max=_ASSIGNED_SECONDS_MAX)
-        if not await self._rebalances.wait(_ASSIGNED_SECONDS_MAX):
-            raise BufferUnavailable(f"The consumer group {self._config.group} is being joined.")
-        await self._place(consumer)
+        # While a rebalance waits for a commit, it must not be waited for.
+        if not self._in_hand.committed:
+            if not await self._rebalances.wait(_ASSIGNED_SECONDS_MAX):
+                raise BufferUnavailable(f"The consumer group {self._config.group} is being joined.")
+            await self._place(consumer)
         committed = self._in_hand.committed
         ends = await self._topic.offsets(committed, LATEST)
         records = sum(max(0, end - committed[partition]) for partition, end in ends.items())
