@@ -1,0 +1,105 @@
+"""One Kafka node, broker and controller in one JVM, which never outlives the tests."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.kafka.jars import jars
+
+JVM_OPTIONS = [
+    "-Xms64m",
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+]
+# Runs a command that is killed when this process's end of its stdin closes, which the system does
+# however the tests end, SIGKILL included. The command takes the shell's place, so that its process
+# id is the one we know. (Linux's PR_SET_PDEATHSIG would not do: it goes by the thread that forked,
+# and tests start nodes from threads that end before the session does.)
+GUARDED = 'exec 3<&0; { read -r _ <&3; kill -9 $$; } & exec "$@" </dev/null 3<&-'
+
+
+@dataclass(kw_only=True)
+class Node:
+    """A node in a folder of its own. `ports` names the port of each listener."""
+
+    id: int
+    folder: Path
+    ports: Mapping[str, int]
+    _is_frozen: bool = field(default=False, init=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def log(self) -> Path:
+        """What the node has to say: warnings and errors."""
+        return self.folder / "broker.log"
+
+    @property
+    def should_serve(self) -> bool:
+        """
+        Return whether it was started, and neither killed nor frozen since.
+
+        Raises:
+            AssertionError: it was, but has ended by itself.
+        """
+        if self._process is None or self._is_frozen:
+            return False
+        assert self._process.poll() is None, f"Kafka ended: {self.log}\n{self.log.read_text()}"
+        return True
+
+    def format(
+        self, cluster_id: str, properties: Mapping[str, str], options: Sequence[str]
+    ) -> None:
+        """Prepare the folder for the first start."""
+        self.folder.mkdir(parents=True)
+        lines = (f"{key}={value}\n" for key, value in properties.items())
+        (self.folder / "server.properties").write_text("".join(lines), encoding="utf-8")
+        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties"]
+        command = [*_java(), *tool, *options]
+        subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, check=True)
+
+    def start(self) -> None:
+        """Start the process; it serves a few seconds later."""
+        assert self._process is None, f"node {self.id} is running"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["sh", "-c", GUARDED, "kafka", *_java(), "kafka.Kafka", "server.properties"],
+                cwd=self.folder,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is pytest's to handle
+            )
+
+    def kill(self) -> None:
+        """Kill the process, frozen or not, and return when it is gone, its ports included."""
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        self._process.kill()
+        self._process.stdin.close()  # the guard goes as well
+        self._process.wait()
+        self._process = None
+        self._is_frozen = False
+
+    def freeze(self) -> None:
+        """Stop it in mid-step: connections stay open, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+        self._is_frozen = True
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+        self._is_frozen = False
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, f"node {self.id} is not running"
+        self._process.send_signal(number)
+
+
+def _java() -> list[str]:
+    return ["java", *JVM_OPTIONS, "-cp", f"{jars()}/*"]
