@@ -30,11 +30,11 @@ from benchmarks import measure
 from benchmarks.spans import SHAPES, Requests, Shape
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import ConsumedRecord, Record, next_offsets
-from ingest.otlp_json import validate_json
-from ingest.validation import validate
 from runtime.config import SessionsConfig, StoreConfig, TimesConfig
 from schemas.envelope import Envelope
 from schemas.landing import frame
+from schemas.otlp.json_validation import validate_json
+from schemas.otlp.validation import validate
 from store.client import Store
 from tests.processes import store as embedded_store
 from workers.batch import Batch

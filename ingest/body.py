@@ -11,8 +11,8 @@ import zstandard
 from aiohttp import web
 
 from ingest.admission import Request
-from ingest.status import RequestTooLarge, UnsupportedMediaType
-from runtime.errors import InvalidRequest, RetryableError
+from ingest.status import UnsupportedMediaType
+from runtime.errors import InvalidRequest, RequestTooLarge, RetryableError
 
 _READ_SECONDS_MAX = 30.0
 # So little goes in at a time that no more than some 16 MiB can come out.

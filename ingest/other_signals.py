@@ -17,10 +17,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from ingest.otlp_json import loads
 from ingest.receiver import Encoding
 from runtime import events
 from runtime.errors import InvalidRequest
+from schemas.otlp.json_validation import loads
 
 
 class Signal(NamedTuple):

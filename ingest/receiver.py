@@ -22,13 +22,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from buffer.port import Producer, Record
 from ingest.admission import Gate, Request
-from ingest.otlp_json import validate_json
 from ingest.stamp import Stamp
-from ingest.validation import Validated, validate
 from runtime import events
 from runtime.config import IngestConfig
 from runtime.errors import BufferUnavailable
 from schemas.envelope import Envelope
+from schemas.otlp.json_validation import validate_json
+from schemas.otlp.validation import Validated, validate
 
 Encoding = Literal["protobuf", "json"]
 

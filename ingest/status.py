@@ -14,15 +14,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from runtime.errors import BufferFull, InvalidRequest, RetryableError
+from runtime.errors import BufferFull, InvalidRequest, RequestTooLarge, RetryableError
 
 
 class Overloaded(RetryableError):
     """The process holds as many bytes of requests as it may."""
-
-
-class RequestTooLarge(InvalidRequest):
-    """A request is over `ingest.request_bytes_max`, after decompression."""
 
 
 class UnsupportedMediaType(InvalidRequest):

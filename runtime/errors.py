@@ -9,6 +9,7 @@ Our exception tree. Every error is either worth another try or not, from birth:
       x StoreOutOfMemory  ... or had no memory for so large a statement
   + PermanentError        the same input will always be refused
     - InvalidRequest      a request that is no OTLP, or over a limit
+      x RequestTooLarge   ... of bytes, spans or objects
     - StoreRefused        ClickHouse refused a statement
       x UnreadableRecords ... because it could not parse the records sent along
     - SchemaMismatch      the store's tables and views are not those of this release
@@ -51,6 +52,10 @@ class PermanentError(PipelineError):
 
 class InvalidRequest(PermanentError):
     """A request that cannot be read as OTLP, or that is over a limit."""
+
+
+class RequestTooLarge(InvalidRequest):
+    """A request of too many bytes after decompression, too many spans, or too many objects."""
 
 
 class StoreRefused(PermanentError):

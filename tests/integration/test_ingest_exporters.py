@@ -19,7 +19,7 @@ from opentelemetry.trace import Link, SpanKind, StatusCode
 
 from ingest.service import IngestService
 from tests.fakes import RecordingProducer, running_ingest
-from tests.unit.ingest.samples import spans_of
+from tests.samples import spans_of
 
 EXPORTERS: dict[str, Callable[[IngestService], SpanExporter]] = {
     "grpc": lambda at: GrpcExporter(f"http://127.0.0.1:{at.grpc_port}", insecure=True),

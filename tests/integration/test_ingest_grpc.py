@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from ingest.service import IngestService
 from tests.fakes import RecordingProducer, running_ingest
-from tests.unit.ingest.samples import request, span
+from tests.samples import request, span
 
 BODY = request(span(1), span(2)).SerializeToString()
 SIGNALS = {"trace": "Trace", "metrics": "Metrics", "logs": "Logs"}

@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from runtime.metrics import REGISTRY
 from tests.fakes import RecordingProducer, running_ingest
-from tests.unit.ingest.samples import as_json, request, span, spans_of
+from tests.samples import as_json, request, span, spans_of
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}

@@ -14,7 +14,7 @@ from ingest.service import serve
 from runtime.config import Config
 from runtime.errors import ConfigError
 from tests.fakes import RecordingProducer, running_ingest
-from tests.unit.ingest.samples import request, span
+from tests.samples import request, span
 
 BODY = request(span(1)).SerializeToString()
 PROTOBUF = {"Content-Type": "application/x-protobuf"}

@@ -11,8 +11,7 @@ import pytest
 import zstandard
 
 from ingest.body import unpack
-from ingest.status import RequestTooLarge
-from runtime.errors import InvalidRequest
+from runtime.errors import InvalidRequest, RequestTooLarge
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,

@@ -15,7 +15,7 @@ from runtime.errors import BufferFull, BufferUnavailable, InvalidRequest
 from runtime.metrics import REGISTRY
 from schemas.envelope import Envelope
 from tests.fakes import RecordingProducer
-from tests.unit.ingest.samples import request, span
+from tests.samples import request, span
 
 BODY = request(span(1), span(2), span(3, trace_id=b"")).SerializeToString()
 

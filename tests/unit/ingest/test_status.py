@@ -14,7 +14,7 @@ ROWS = [
     (errors.InvalidRequest("no"), grpc.StatusCode.INVALID_ARGUMENT, 400, None),
     (status.NotFound("no"), grpc.StatusCode.NOT_FOUND, 404, None),
     (status.MethodNotAllowed("no"), grpc.StatusCode.UNIMPLEMENTED, 405, None),
-    (status.RequestTooLarge("no"), grpc.StatusCode.RESOURCE_EXHAUSTED, 413, None),
+    (errors.RequestTooLarge("no"), grpc.StatusCode.RESOURCE_EXHAUSTED, 413, None),
     (status.UnsupportedMediaType("no"), grpc.StatusCode.INVALID_ARGUMENT, 415, None),
     (errors.BufferFull("no"), grpc.StatusCode.UNAVAILABLE, 503, 3),
     (errors.BufferUnavailable("no"), grpc.StatusCode.UNAVAILABLE, 503, 1),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from ingest.status import RequestTooLarge
+from runtime.errors import RequestTooLarge
 
 _SPANS_MAX = 1_000_000
 _OBJECTS_MAX = 4_000_000

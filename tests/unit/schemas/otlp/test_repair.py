@@ -11,10 +11,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from ingest.repair import as_string
-from ingest.validation import validate
-from tests.unit.ingest import samples
-from tests.unit.ingest.samples import array, mapping, request, span, spans_of, text
+from schemas.otlp.repair import as_string
+from schemas.otlp.validation import validate
+from tests import samples
+from tests.samples import array, mapping, request, span, spans_of, text
 
 
 def test_replaces_invalid_utf8_wherever_it_is() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.bombs import _OBJECTS_MAX, _SPANS_MAX, refuse_bomb
-from ingest.json_encoders import encode_length
-from ingest.otlp_json import validate_json
-from ingest.status import RequestTooLarge
-from ingest.validation import validate
-from tests.unit.ingest.samples import request, span
+from runtime.errors import RequestTooLarge
+from schemas.otlp.bombs import _OBJECTS_MAX, _SPANS_MAX, refuse_bomb
+from schemas.otlp.json_encoders import encode_length
+from schemas.otlp.json_validation import validate_json
+from schemas.otlp.validation import validate
+from tests.samples import request, span
 
 EMPTY_SPAN = b"\x12\x00"
 GROUP = b"\x3b\x3c"

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 
-from ingest.schema import STRING_FIELDS, LenientAnyValue, LenientRequest
+from schemas.otlp.variants import STRING_FIELDS, LenientAnyValue, LenientRequest
 
 
 def replace_invalid_utf8(body: bytes) -> bytes:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from ingest.json_encoders import encode_length
-from ingest.validation import validate
 from runtime.errors import InvalidRequest
-from tests.unit.ingest import samples
-from tests.unit.ingest.samples import request, span, spans_of
+from schemas.otlp.json_encoders import encode_length
+from schemas.otlp.validation import validate
+from tests import samples
+from tests.samples import request, span, spans_of
 
 
 def test_publishes_the_very_bytes_of_a_valid_request() -> None:

@@ -14,11 +14,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from ingest.otlp_json import _request, validate_json
-from ingest.rejections import Rejections
 from runtime.errors import InvalidRequest
-from tests.unit.ingest import samples
-from tests.unit.ingest.samples import spans_of
+from schemas.otlp.json_validation import _request, validate_json
+from schemas.otlp.rejections import Rejections
+from tests import samples
+from tests.samples import spans_of
 
 IDS = {"traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174"}
 

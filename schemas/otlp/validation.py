@@ -2,7 +2,7 @@
 Validation: from the bytes of a request to the bytes that are published.
 
 When all is well these are the very same bytes, after one parse and one look at each span's ids.
-An invalid span is left out alone; what the store could not hold is repaired (ingest/repair.py).
+An invalid span is left out alone; what the store could not hold is repaired (repair.py).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ingest.bombs import refuse_bomb
-from ingest.rejections import Rejections
-from ingest.repair import flatten_nested, replace_invalid_utf8
-from ingest.schema import LimitedRequest
 from runtime.errors import InvalidRequest
+from schemas.otlp.bombs import refuse_bomb
+from schemas.otlp.rejections import Rejections
+from schemas.otlp.repair import flatten_nested, replace_invalid_utf8
+from schemas.otlp.variants import LimitedRequest
 
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ingest.rejections import _REASONS, Rejections
-from ingest.validation import validate
-from tests.unit.ingest.samples import request, span
+from schemas.otlp.rejections import _REASONS, Rejections
+from schemas.otlp.validation import validate
+from tests.samples import request, span
 
 
 def test_groups_reasons_and_names_one_span_of_each() -> None:

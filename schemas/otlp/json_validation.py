@@ -16,11 +16,11 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from ingest.bombs import refuse_json_bomb
-from ingest.json_encoders import WrongType, encode_fields, encode_length, fields_of
-from ingest.rejections import Rejections
-from ingest.validation import Validated, validate
 from runtime.errors import InvalidRequest
+from schemas.otlp.bombs import refuse_json_bomb
+from schemas.otlp.json_encoders import WrongType, encode_fields, encode_length, fields_of
+from schemas.otlp.rejections import Rejections
+from schemas.otlp.validation import Validated, validate
 
 _RESOURCE_SPANS = fields_of(ResourceSpans.DESCRIPTOR)
 _SCOPE_SPANS = fields_of(ScopeSpans.DESCRIPTOR)
