@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from schemas.envelope import Envelope
+from schemas.otlp.wire import FIXED64, length_field, tag, varint
 
 LANDING_PROTO = (files("schemas") / "landing.proto").read_text(encoding="utf-8")
 
@@ -69,6 +70,10 @@ INSERT_SETTINGS: dict[str, str | int] = {
 }
 
 
+# What TracesData has besides OTLP's fields.
+_PROJECT, _BATCH, _RECEIVED = 1000, 1001, 1002
+
+
 def frame(records: Iterable[tuple[Envelope, bytes]], *, batch: str) -> bytes:
     """
     Return records as the body of an insert: each with its length before it and, after its own
@@ -76,32 +81,13 @@ def frame(records: Iterable[tuple[Envelope, bytes]], *, batch: str) -> bytes:
     the spans need not be decoded.
     """
     parts: list[bytes] = []
-    batch_field = _text_field(_BATCH, batch.encode())
+    batch_field = length_field(_BATCH, batch.encode())
     for envelope, value in records:
         tail = (
-            _text_field(_PROJECT, envelope.project.encode())
+            length_field(_PROJECT, envelope.project.encode())
             + batch_field
-            + _RECEIVED
+            + tag(_RECEIVED, FIXED64)
             + struct.pack("<Q", envelope.received_ns)
         )
-        parts += (_varint(len(value) + len(tail)), value, tail)
+        parts += (varint(len(value) + len(tail)), value, tail)
     return b"".join(parts)
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
-# Tags: field number << 3 | wire type (2: length-delimited, 1: eight bytes).
-_PROJECT = _varint(1000 << 3 | 2)
-_BATCH = _varint(1001 << 3 | 2)
-_RECEIVED = _varint(1002 << 3 | 1)
-
-
-def _text_field(tag: bytes, text: bytes) -> bytes:
-    return tag + _varint(len(text)) + text

@@ -14,10 +14,11 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from schemas.otlp.wire import FIXED32, FIXED64, LENGTH, VARINT, length_field, tag, varint
+
 Encoder = Callable[[Any], bytes]  # from a field's JSON value to the whole field, tag and all
 Fields = Mapping[str, tuple[Encoder, str]]  # key → encoder, and the oneof that the field is in
 
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 _HEX_NAMES = frozenset({"trace_id", "span_id", "parent_span_id"})
 
 
@@ -50,11 +51,6 @@ def encode_fields(value: Any, fields: Fields) -> bytes:
             except WrongType as error:
                 raise error.within(key) from None
     return b"".join(encoded.values())
-
-
-def encode_length(number: int, content: bytes) -> bytes:
-    """Encode field `number` with `content`, be it text, bytes or a message."""
-    return _varint(number << 3 | _LENGTH) + _varint(len(content)) + content
 
 
 def fields_of(descriptor: Descriptor) -> Fields:
@@ -93,30 +89,30 @@ def _repeated(encode: Encoder) -> Encoder:
 
 
 def _message(number: int, fields: Fields) -> Encoder:
-    tag = _varint(number << 3 | _LENGTH)
+    head = tag(number, LENGTH)
 
     def encode(value: Any) -> bytes:
         content = encode_fields(value, fields)
-        return tag + _varint(len(content)) + content
+        return head + varint(len(content)) + content
 
     return encode
 
 
 def _string(number: int) -> Encoder:
-    tag = _varint(number << 3 | _LENGTH)
+    head = tag(number, LENGTH)
 
     def encode(value: Any) -> bytes:
         if type(value) is not str:
             raise WrongType("a string")
         content = value.encode()
-        return tag + _varint(len(content)) + content
+        return head + varint(len(content)) + content
 
     return encode
 
 
 def _text(content: Encoder) -> Callable[[int], Encoder]:
     """Return the encoder of bytes that JSON holds as text of some kind."""
-    return lambda number: lambda value: encode_length(number, content(value))
+    return lambda number: lambda value: length_field(number, content(value))
 
 
 def _hex(value: Any) -> bytes:
@@ -135,24 +131,24 @@ def _base64(value: Any) -> bytes:
 
 
 def _bool(number: int) -> Encoder:
-    tag = _varint(number << 3 | _VARINT)
+    head = tag(number, VARINT)
 
     def encode(value: Any) -> bytes:
         if type(value) is not bool:
             raise WrongType("true or false")
-        return tag + (b"\1" if value else b"\0")
+        return head + (b"\1" if value else b"\0")
 
     return encode
 
 
 def _double(number: int) -> Encoder:
-    tag, pack = _varint(number << 3 | _FIXED64), struct.Struct("<d").pack
+    head, pack = tag(number, FIXED64), struct.Struct("<d").pack
 
     def encode(value: Any) -> bytes:
         if type(value) is bool:
             raise WrongType("a number")
         try:
-            return tag + pack(float(value))  # "NaN" and "Infinity" too
+            return head + pack(float(value))  # "NaN" and "Infinity" too
         except (TypeError, ValueError, OverflowError):
             raise WrongType("a number") from None
 
@@ -163,11 +159,11 @@ def _fixed(wire_type: int, layout: str) -> Callable[[int], Encoder]:
     pack = struct.Struct(layout).pack
 
     def encoder(number: int) -> Encoder:
-        tag = _varint(number << 3 | wire_type)
+        head = tag(number, wire_type)
 
         def encode(value: Any) -> bytes:
             try:
-                return tag + pack(_integer(value))
+                return head + pack(_integer(value))
             except struct.error:
                 raise WrongType(f"an integer from 0 to 2^{8 * len(pack(0))} - 1") from None
 
@@ -178,13 +174,13 @@ def _fixed(wire_type: int, layout: str) -> Callable[[int], Encoder]:
 
 def _variable(low: int, high: int, *, text: bool = True) -> Callable[[int], Encoder]:
     def encoder(number: int) -> Encoder:
-        tag = _varint(number << 3 | _VARINT)
+        head = tag(number, VARINT)
 
         def encode(value: Any) -> bytes:
             integer = _integer(value) if text or type(value) is not str else high + 1
             if not low <= integer <= high:
                 raise WrongType(f"an integer from {low} to {high}")
-            return tag + _varint(integer & 0xFFFF_FFFF_FFFF_FFFF)  # negatives as 64-bit complement
+            return head + varint(integer & 0xFFFF_FFFF_FFFF_FFFF)  # negatives as 64-bit complement
 
         return encode
 
@@ -202,26 +198,13 @@ def _integer(value: Any) -> int:
     return integer
 
 
-def _varint(value: int) -> bytes:
-    if value < 128:
-        return _SHORT_VARINTS[value]
-    encoded = bytearray()
-    while value >= 128:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-_SHORT_VARINTS = [bytes((value,)) for value in range(128)]
-
 _SCALARS: dict[int, Callable[[int], Encoder]] = {
     FieldDescriptor.TYPE_STRING: _string,
     FieldDescriptor.TYPE_BYTES: _text(_base64),
     FieldDescriptor.TYPE_BOOL: _bool,
     FieldDescriptor.TYPE_DOUBLE: _double,
-    FieldDescriptor.TYPE_FIXED64: _fixed(_FIXED64, "<Q"),
-    FieldDescriptor.TYPE_FIXED32: _fixed(_FIXED32, "<I"),
+    FieldDescriptor.TYPE_FIXED64: _fixed(FIXED64, "<Q"),
+    FieldDescriptor.TYPE_FIXED32: _fixed(FIXED32, "<I"),
     FieldDescriptor.TYPE_INT64: _variable(-(2**63), 2**63 - 1),
     FieldDescriptor.TYPE_INT32: _variable(-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_UINT32: _variable(0, 2**32 - 1),

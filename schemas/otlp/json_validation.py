@@ -18,9 +18,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from runtime.errors import InvalidRequest
 from schemas.otlp.bombs import refuse_json_bomb
-from schemas.otlp.json_encoders import WrongType, encode_fields, encode_length, fields_of
+from schemas.otlp.json_encoders import WrongType, encode_fields, fields_of
 from schemas.otlp.rejections import Rejections
 from schemas.otlp.validation import Validated, validate
+from schemas.otlp.wire import length_field
 
 _RESOURCE_SPANS = fields_of(ResourceSpans.DESCRIPTOR)
 _SCOPE_SPANS = fields_of(ScopeSpans.DESCRIPTOR)
@@ -76,14 +77,14 @@ def _loads_leniently(body: bytes) -> Any:
 
 def _request(tree: Any, rejections: Rejections) -> bytes:
     return b"".join(
-        encode_length(_IN_REQUEST, _resource_spans(item, rejections))
+        length_field(_IN_REQUEST, _resource_spans(item, rejections))
         for item in _items(tree, "resourceSpans")
     )
 
 
 def _resource_spans(tree: Any, rejections: Rejections) -> bytes:
     scopes = [
-        encode_length(_IN_RESOURCE_SPANS, _scope_spans(item, rejections))
+        length_field(_IN_RESOURCE_SPANS, _scope_spans(item, rejections))
         for item in _items(tree, "scopeSpans")
     ]
     return encode_fields(tree, _RESOURCE_SPANS) + b"".join(scopes)
@@ -93,7 +94,7 @@ def _scope_spans(tree: Any, rejections: Rejections) -> bytes:
     spans = []
     for item in _items(tree, "spans"):
         try:
-            spans.append(encode_length(_IN_SCOPE_SPANS, encode_fields(item, _SPAN)))
+            spans.append(length_field(_IN_SCOPE_SPANS, encode_fields(item, _SPAN)))
         except WrongType as error:
             name = str(item.get("name", "")) if isinstance(item, dict) else ""
             rejections.add(_REASONS.get(error.path, "json"), name=name, found=str(error))

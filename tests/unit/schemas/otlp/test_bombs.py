@@ -6,9 +6,9 @@ import pytest
 
 from runtime.errors import RequestTooLarge
 from schemas.otlp.bombs import _OBJECTS_MAX, _SPANS_MAX, refuse_bomb
-from schemas.otlp.json_encoders import encode_length
 from schemas.otlp.json_validation import validate_json
 from schemas.otlp.validation import validate
+from schemas.otlp.wire import length_field
 from tests.samples import request, span
 
 EMPTY_SPAN = b"\x12\x00"
@@ -18,8 +18,8 @@ GROUP = b"\x3b\x3c"
 def body_of(spans: bytes) -> bytes:
     """Return a request of two scopes that share these encoded spans, with other fields around."""
     half = len(spans) // 4 * 2
-    scopes = (encode_length(2, GROUP + part) for part in (spans[:half], spans[half:]))
-    return encode_length(1, encode_length(3, b"schema") + b"".join(scopes))
+    scopes = (length_field(2, GROUP + part) for part in (spans[:half], spans[half:]))
+    return length_field(1, length_field(3, b"schema") + b"".join(scopes))
 
 
 def test_refuses_more_than_a_million_spans() -> None:
@@ -43,10 +43,10 @@ def test_lets_large_requests_pass() -> None:
 @pytest.mark.parametrize("tail", [b"\x08", b"\x12\xff", b"\xff" * 20, b"\x12\xff\xff\xff\x7fx"])
 def test_leaves_what_is_cut_off_to_the_parser(tail: bytes) -> None:
     """Looking for spans must not fail on what is no protobuf."""
-    large = encode_length(1, encode_length(3, bytes(3 * 2**20)))
+    large = length_field(1, length_field(3, bytes(3 * 2**20)))
     refuse_bomb(large + tail)
     refuse_bomb(tail + large)
-    refuse_bomb(encode_length(1, tail + large))
+    refuse_bomb(length_field(1, tail + large))
 
 
 def test_refuses_four_million_json_objects() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from runtime.errors import InvalidRequest
-from schemas.otlp.json_encoders import encode_length
 from schemas.otlp.validation import validate
+from schemas.otlp.wire import length_field
 from tests import samples
 from tests.samples import request, span, spans_of
 
@@ -106,9 +106,9 @@ def test_refuses_values_nested_deeper_than_protobuf_reads() -> None:
     """Protobuf's limit is 100 messages."""
     value = b""
     for _ in range(60):
-        value = encode_length(5, encode_length(1, value))  # an array in an array
-    attribute = encode_length(1, b"deep") + encode_length(2, value)
-    body = encode_length(1, encode_length(1, encode_length(1, attribute)))  # of the resource
+        value = length_field(5, length_field(1, value))  # an array in an array
+    attribute = length_field(1, b"deep") + length_field(2, value)
+    body = length_field(1, length_field(1, length_field(1, attribute)))  # of the resource
 
     with pytest.raises(InvalidRequest, match="100 messages deep"):
         validate(body)
