@@ -20,13 +20,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from buffer.port import Producer, Record
+from buffer.port import Producer
 from ingest.admission import Gate, Request
+from ingest.publisher import Publisher
 from ingest.stamp import Stamp
 from runtime import events
 from runtime.config import IngestConfig
-from runtime.errors import BufferUnavailable
-from schemas.envelope import Envelope
 from schemas.otlp.json_validation import validate_json
 from schemas.otlp.validation import Validated, validate
 
@@ -42,8 +41,7 @@ class Receiver:
     """Takes requests from all transports of a process, and publishes them."""
 
     def __init__(self, producer: Producer, config: IngestConfig) -> None:
-        self._producer = producer
-        self._publish_seconds_max = config.publish_seconds_max
+        self._publisher = Publisher(producer, seconds_max=config.publish_seconds_max)
         self._gate = Gate(config.inflight_bytes_max)
         self._stamp = Stamp()
         # A parsed request takes several times its bytes: large ones take turns.
@@ -68,8 +66,9 @@ class Receiver:
         validated = await self._validate(body, encoding)  # validate
         request.spans = validated.received
         if validated.published:
-            envelope = Envelope(project=project, received_ns=received_ns, spans=validated.published)
-            await self._publish(Record(value=validated.body, headers=envelope.to_headers()))
+            validated = await self._publisher.publish(  # publish
+                validated, project=project, received_ns=received_ns
+            )
         _count(request, validated, seconds=time.perf_counter() - started)
         return _response(validated)
 
@@ -79,16 +78,6 @@ class Receiver:
             return check(body)
         async with self._large:
             return await asyncio.to_thread(check, body)
-
-    async def _publish(self, record: Record) -> None:
-        try:
-            async with asyncio.timeout(self._publish_seconds_max):
-                await self._producer.append(record)
-        except TimeoutError as error:
-            raise BufferUnavailable(
-                f"the buffer did not confirm within {self._publish_seconds_max:g} s "
-                "(ingest.publish_seconds_max): send the same request again later"
-            ) from error
 
 
 def _count(request: Request, validated: Validated, *, seconds: float) -> None:

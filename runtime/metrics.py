@@ -27,7 +27,7 @@ refused_spans = Counter(
 )
 rejected_spans = Counter(
     "sessiontrail_rejected_spans",
-    "Invalid spans, left out of an accepted request and reported by partial_success.",
+    "Spans that are invalid or too large, left out of a request that was accepted otherwise.",
     ["reason"],
     registry=REGISTRY,
 )

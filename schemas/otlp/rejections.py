@@ -13,6 +13,8 @@ _REASONS = {
     "span_id": "with a span_id that is not 8 bytes (16 hex digits in JSON) or all zero",
     "parent_span_id": "with a parent_span_id that is neither empty nor 8 bytes (16 hex digits)",
     "json": "with a value that its field cannot hold",
+    "too_large": "larger, with its resource and scope, than a record may be: shorten its values, "
+    "or raise buffer.kafka.max_message_bytes",
 }
 _MESSAGE_BYTES_MAX = 1024
 _TEXT_CHARACTERS_MAX = 48

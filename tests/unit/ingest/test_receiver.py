@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import pytest
 from prometheus_client import Metric
@@ -15,7 +16,7 @@ from runtime.errors import BufferFull, BufferUnavailable, InvalidRequest
 from runtime.metrics import REGISTRY
 from schemas.envelope import Envelope
 from tests.fakes import RecordingProducer
-from tests.samples import request, span
+from tests.samples import request, span, spans_of
 
 BODY = request(span(1), span(2), span(3, trace_id=b"")).SerializeToString()
 
@@ -166,3 +167,89 @@ async def test_validates_large_requests_beside_the_event_loop() -> None:
 
     assert await task == 0
     assert turns > 2
+
+
+async def test_publishes_what_fits_a_record_as_it_came() -> None:
+    """Splitting costs nothing where it is not needed."""
+    body = request(span(1), span(2)).SerializeToString()
+    producer = RecordingProducer(value_bytes_max=len(body))
+
+    assert await export(Receiver(producer, IngestConfig()), body) == 0
+
+    (record,) = producer.records
+    assert record.value is body
+
+
+async def test_splits_what_is_larger_than_a_record() -> None:
+    """The parts are one request still: of one receive time, with all its spans."""
+    spans = [span(number) for number in range(1, 101)]
+    body = request(*spans).SerializeToString()
+    producer = RecordingProducer(value_bytes_max=999)
+
+    assert await export(Receiver(producer, IngestConfig()), body) == 0
+
+    envelopes = [Envelope.from_headers(record.headers) for record in producer.records]
+    stored = [spans_of(record.value) for record in producer.records]
+    assert len(envelopes) > 4
+    assert {len(record.value) <= 999 for record in producer.records} == {True}
+    assert len({envelope.received_ns for envelope in envelopes}) == 1
+    assert [envelope.spans for envelope in envelopes] == [len(part) for part in stored]
+    ids = sorted(stored_span.span_id for part in stored for stored_span in part)
+    assert ids == [sent.span_id for sent in spans]
+
+
+async def test_rejects_a_span_that_is_larger_than_a_record_alone() -> None:
+    """Its neighbours are stored; its sender is told how large it is, and what to do."""
+    spans = [span(1), span(2, name="essay", trace_state="x" * 999), span(3), span(4, span_id=b"")]
+    producer = RecordingProducer(value_bytes_max=999)
+    receiver = Receiver(producer, IngestConfig())
+
+    with receiver.admit("large") as admitted:
+        body = request(*spans).SerializeToString()
+        response = await receiver.export(admitted, body, project="shop")
+
+    alone = len(request(spans[1]).SerializeToString())
+    partial = response.partial_success
+    assert partial.rejected_spans == 2
+    assert partial.error_message == (
+        "2 of 4 spans rejected: 1 with a span_id that is not 8 bytes (16 hex digits in JSON) or "
+        "all zero (such as span 'span 4': span_id is empty); 1 larger, with its resource and "
+        "scope, than a record may be: shorten its values, or raise buffer.kafka.max_message_bytes "
+        f"(such as span 'essay': {alone} bytes, and 999 are the limit). "
+        "Correct what makes these spans; all others are accepted."
+    )
+    (record,) = producer.records
+    assert spans_of(record.value) == [span(1), span(3)]
+    assert Envelope.from_headers(record.headers).spans == 2
+    assert counted("large") == {"success": 1, "accepted": 2, "inflight": 0}
+
+
+@pytest.mark.parametrize("mode", ["full", "slow"])
+async def test_refuses_a_request_whole_where_a_part_is_not_taken(
+    mode: Literal["full", "slow"],
+) -> None:
+    """Some parts in the buffer are no success. No part is left behind on its way."""
+    producer = RecordingProducer(value_bytes_max=999)
+    receiver = Receiver(producer, IngestConfig(publish_seconds_max=0.2))
+    body = request(*(span(number) for number in range(1, 101))).SerializeToString()
+    producer.mode = mode
+
+    with pytest.raises(BufferUnavailable, match="as much as it may" if mode == "full" else "0.2 s"):
+        await export(receiver, body, transport=f"split {mode}")
+
+    assert counted(f"split {mode}") == {"refusal": 1, "refused": 100, "inflight": 0}
+    assert (producer.records, producer.waiting) == ([], 0)
+
+
+async def test_keeps_a_few_parts_on_their_way_at_once() -> None:
+    """More would be a queue of its own; fewer would wait for one sync after another."""
+    producer = RecordingProducer(value_bytes_max=999)
+    producer.mode = "slow"
+    body = request(*(span(number) for number in range(1, 201))).SerializeToString()
+    task = asyncio.create_task(export(Receiver(producer, IngestConfig()), body))
+    await asyncio.sleep(0.1)
+
+    assert producer.waiting == 4
+
+    producer.proceed.set()
+    assert await task == 0
