@@ -9,10 +9,11 @@ import grpc
 import grpc.aio
 
 from ingest.other_signals import LOGS, METRICS, Signal, discard
-from ingest.receiver import DEFAULT_PROJECT, Receiver
+from ingest.receiver import Receiver
 from ingest.status import message_of, retry_info, row_of, status_of
 from runtime.config import IngestConfig
 from runtime.errors import ConfigError
+from schemas.envelope import DEFAULT_PROJECT
 
 _SERVICE = "opentelemetry.proto.collector.{0}.v1.{1}Service"
 _Unary = Callable[[bytes], Awaitable[bytes]]

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from ingest.body import read_body
 from ingest.other_signals import LOGS, METRICS, Signal, discard
-from ingest.receiver import DEFAULT_PROJECT, Encoding, Receiver
+from ingest.receiver import Encoding, Receiver
 from ingest.status import (
     MethodNotAllowed,
     NotFound,
@@ -23,6 +23,7 @@ from runtime import telemetry
 from runtime.config import IngestConfig
 from runtime.errors import ConfigError
 from runtime.telemetry import WaitsFor
+from schemas.envelope import DEFAULT_PROJECT
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _ENCODINGS: dict[str, Encoding] = {_PROTOBUF: "protobuf", _JSON: "json"}

@@ -31,8 +31,6 @@ from schemas.otlp.validation import Validated, validate
 
 Encoding = Literal["protobuf", "json"]
 
-DEFAULT_PROJECT = "default"  # everyone's, until there are keys for projects
-
 # Smaller bodies are validated in a millisecond or two; a thread for each would cost more.
 _INLINE_BYTES_MAX = 512 * 1024
 

@@ -43,14 +43,28 @@ def request_failed(*, transport: str, reason: str) -> None:
 
 
 def spans_rejected(reasons: Mapping[str, int]) -> None:
-    """Invalid spans were left out of a request. `reasons` counts them by short reason."""
-    for reason, count in reasons.items():
-        metrics.rejected_spans.labels(reason).inc(count)
+    """Spans were left out of a request; its sender is told. `reasons` counts by short reason."""
+    _count_rejected(reasons)
     _log_sometimes(log.info, "spans_rejected", **reasons)
 
 
+def foreign_spans_rejected(
+    *, partition: int, offset: int, reasons: Mapping[str, int], message: str
+) -> None:
+    """Spans were left out of a foreign record, whose writer cannot be told."""
+    _count_rejected(reasons)
+    _log_sometimes(
+        log.warning, "foreign_spans_rejected", partition=partition, offset=offset, message=message
+    )
+
+
+def _count_rejected(reasons: Mapping[str, int]) -> None:
+    for reason, count in reasons.items():
+        metrics.rejected_spans.labels(reason).inc(count)
+
+
 def request_repaired(repairs: Iterable[str]) -> None:
-    """Something in an accepted request was rewritten to be storable."""
+    """Something in an accepted request, or a foreign record, was rewritten to be storable."""
     for repair in repairs:
         metrics.repaired_requests.labels(repair).inc()
 

@@ -27,7 +27,8 @@ refused_spans = Counter(
 )
 rejected_spans = Counter(
     "sessiontrail_rejected_spans",
-    "Spans that are invalid or too large, left out of a request that was accepted otherwise.",
+    "Spans that are invalid or too large, left out of a request (or a foreign record) that was "
+    "accepted otherwise.",
     ["reason"],
     registry=REGISTRY,
 )

@@ -2,7 +2,7 @@
 The envelope: what the headers of a record in the buffer say, written by ingest, read by workers.
 
 The value of a record is a plain OTLP `ExportTraceServiceRequest`, so that an OpenTelemetry
-Collector can read our topic.
+Collector can read our topic. A record without any of these headers was written by somebody else.
 """
 
 from __future__ import annotations
@@ -14,8 +14,13 @@ PROJECT = "sessiontrail-project"
 RECEIVED = "sessiontrail-received-unix-nano"
 ENCODING = "sessiontrail-encoding"
 SPANS = "sessiontrail-spans"
+HEADERS = frozenset({PROJECT, RECEIVED, ENCODING, SPANS})
 
 OTLP_PROTO = "otlp_proto"
+
+DEFAULT_PROJECT = "default"  # everyone's, until there are keys for projects
+
+_RECEIVED_NS_MAX = 2**63 - 1  # the store's times end there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +51,12 @@ class Envelope:
         try:
             if headers[ENCODING].decode() != OTLP_PROTO:
                 raise ValueError(f"the encoding {headers[ENCODING]!r} is not known")
+            received_ns = int(headers[RECEIVED].decode())
+            if not 0 <= received_ns <= _RECEIVED_NS_MAX:
+                raise ValueError(f"the receive time {received_ns} is out of range")
             return cls(
                 project=headers[PROJECT].decode(),
-                received_ns=int(headers[RECEIVED].decode()),
+                received_ns=received_ns,
                 spans=int(headers[SPANS].decode()),
             )
         except KeyError as error:

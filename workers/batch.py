@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from buffer.port import ConsumedRecord, Offset, Partition
+from runtime.errors import InvalidRequest
 from schemas.envelope import Envelope
+from workers import foreign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A record whose envelope could be read."""
+    """A record that could be read, and the OTLP to insert for it."""
 
     consumed: ConsumedRecord
     envelope: Envelope
+    value: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,37 +54,47 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     unreadable: list[Unreadable] = field(default_factory=list)
+    _dead: set[tuple[Partition, Offset]] = field(default_factory=set)
 
     @classmethod
     def of(cls, records: Sequence[ConsumedRecord]) -> Self:
-        """Return a new batch of `records`; one without a readable envelope is set aside."""
+        """
+        Return a new batch of `records`; what cannot be read is set aside. With many foreign records
+        this takes a while, and is better done beside the event loop.
+        """
         batch_id = f"{batch_prefix(time.time_ns())}-{secrets.token_hex(4)}"
         batch = cls(id=batch_id, consumed=records)
         for consumed in records:
-            try:
-                envelope = Envelope.from_headers(consumed.record.headers)
-            except ValueError as error:
-                batch.set_aside(consumed, reason="envelope", error=str(error))
-            else:
-                batch.rows.append(Row(consumed=consumed, envelope=envelope))
+            batch._take(consumed)
         return batch
+
+    def _take(self, consumed: ConsumedRecord) -> None:
+        try:
+            if foreign.is_foreign(consumed):
+                envelope, value = foreign.read(consumed)
+            else:
+                envelope = Envelope.from_headers(consumed.record.headers)
+                value = consumed.record.value
+        except InvalidRequest as error:
+            self.set_aside(consumed, reason="encoding", error=str(error))
+        except ValueError as error:
+            self.set_aside(consumed, reason="envelope", error=str(error))
+        else:
+            self.rows.append(Row(consumed=consumed, envelope=envelope, value=value))
 
     def set_aside(self, consumed: ConsumedRecord, *, reason: str, error: str) -> None:
         """Mark a record for the dead letters, once."""
         if consumed.coordinates not in self._dead:
+            self._dead.add(consumed.coordinates)
             self.unreadable.append(Unreadable(consumed=consumed, reason=reason, error=error))
 
     @property
     def value_bytes(self) -> int:
         """How many bytes of OTLP the batch holds."""
-        return sum(len(row.consumed.record.value) for row in self.rows)
+        return sum(len(row.value) for row in self.rows)
 
     @property
     def spans(self) -> int:
-        """How many spans the batch holds, as ingest counted them; those set aside not included."""
+        """How many spans the batch holds; those set aside not included."""
         dead = self._dead
         return sum(r.envelope.spans for r in self.rows if r.consumed.coordinates not in dead)
-
-    @property
-    def _dead(self) -> set[tuple[Partition, Offset]]:
-        return {dead.consumed.coordinates for dead in self.unreadable}

@@ -60,7 +60,7 @@ class Inserter:
     async def _insert(self, batch: Batch, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        records = [(row.envelope, row.consumed.record.value) for row in rows]
+        records = [(row.envelope, row.value) for row in rows]
         try:
             await self._write(records, batch)
         except (UnreadableRecords, StoreOutOfMemory) as error:
@@ -79,7 +79,7 @@ class Inserter:
         # error is for somebody to mend, and no record may pay for it.
         await self._write([], batch)
         try:
-            value = _canonical(row.consumed.record.value)
+            value = _canonical(row.value)
             await self._write([(row.envelope, value)], batch)
         except DecodeError as error:
             batch.set_aside(row.consumed, reason="protobuf", error=str(error))

@@ -74,7 +74,7 @@ class Pipeline:
                 earlier, done = self._latest, asyncio.Event()
                 self._latest = done
             if records:
-                batch = Batch.of(records)
+                batch = await asyncio.to_thread(Batch.of, records)
                 await self._until_done("insert", self._inserter.insert, batch)  # insert
                 await self._until_done("resolve", self._resolver.resolve, batch.id)  # resolve
                 await self._until_done("dead_letter", self._dead_letters.keep, batch.unreadable)

@@ -12,13 +12,16 @@ from typing import TypeVar
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import Record
 from runtime.config import HostPort, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
+from schemas import envelope
 from schemas.envelope import Envelope
 from store.client import Store
-from tests import otlp, processes
+from tests import otlp, processes, samples
 from tests.model import SentSpan
 from workers import dead_letters
 from workers.dead_letters import DeadLetters
@@ -43,9 +46,9 @@ class Worker:
 
     async def append(self, value: bytes, headers: dict[str, bytes] | None = None) -> None:
         """Append a record as ingest would, or with other headers."""
-        envelope = Envelope(project=self.project, received_ns=RECEIVED_NS, spans=1)
+        ours = Envelope(project=self.project, received_ns=RECEIVED_NS, spans=1)
         await self.producer.append(
-            Record(value=value, headers=envelope.to_headers() if headers is None else headers)
+            Record(value=value, headers=ours.to_headers() if headers is None else headers)
         )
 
     async def run_until_drained(self) -> None:
@@ -121,13 +124,13 @@ def _stored(store: processes.Store, project: str) -> int:
 async def test_poison_goes_to_the_dead_letters_and_the_rest_is_stored(
     worker: Worker, store: processes.Store
 ) -> None:
-    """Records that are no OTLP, or have no envelope, are kept whole with the reason."""
+    """Records that are no OTLP, or have half an envelope, are kept whole with the reason."""
     good = [otlp.request([_span(number)]) for number in range(1, 10)]
     poison = b"\x0a\xff\xff\xff\xff\x0fnot protobuf"
     for value in good[:5]:
         await worker.append(value)
     await worker.append(poison)
-    await worker.append(good[0], headers={"foreign": b"1"})
+    await worker.append(good[0], headers={envelope.SPANS: b"1", "other": b"1"})
     for value in good[5:]:
         await worker.append(value)
 
@@ -139,8 +142,59 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_is_stored(
     assert set(reasons) == {b"protobuf", b"envelope"}
     assert reasons[b"protobuf"].value == poison
     assert reasons[b"protobuf"].headers[dead_letters.OFFSET] == b"5"
-    assert reasons[b"envelope"].headers["foreign"] == b"1"
+    assert reasons[b"envelope"].headers["other"] == b"1"
     assert reasons[b"envelope"].value == good[0]
+
+
+async def test_records_of_other_writers_are_stored_in_the_default_project(
+    worker: Worker, store: processes.Store
+) -> None:
+    """
+    As an OpenTelemetry Collector's kafka exporter writes them, with headers of its own or none.
+    Invalid spans are left out, what the store cannot hold is repaired, and garbage is kept whole.
+    """
+    trace_id = secrets.token_bytes(16)
+    key = KeyValue(key="session.id", value=samples.text(trace_id.hex()))
+    names = ["otlp_proto", "otlp_json", "bad ??", "deep", "good", "invalid", "good again"]
+    proto, json, bad, deep, *three = [
+        samples.span(number, name=name, trace_id=trace_id, attributes=[key])
+        for number, name in enumerate(names, start=1)
+    ]
+    deep.attributes.append(KeyValue(key="deep", value=samples.array(samples.array())))
+    three[1].span_id = b"short"
+    garbage = b'{"resourceSpans": "yes"}'
+
+    await worker.append(_encoded(proto), headers={"x-tenant": b"a"})
+    await worker.append(samples.as_json(samples.request(json)), headers={})
+    await worker.append(_encoded(bad).replace(b"??", b"\xc3\x28"), headers={})
+    await worker.append(_encoded(deep), headers={})
+    await worker.append(_encoded(*three), headers={})
+    await worker.append(garbage, headers={"x-tenant": b"a"})
+    await worker.run_until_drained()
+
+    rows = await asyncio.to_thread(
+        store.query,
+        "SELECT SpanName, SpanAttributes['deep'], SessionId = TraceId FROM spans"
+        " WHERE Project = 'default' AND TraceId = {trace_id:String} ORDER BY SpanId",
+        {"trace_id": trace_id.hex()},
+    )
+    assert rows == [
+        ("otlp_proto", "", True),
+        ("otlp_json", "", True),
+        ("bad \ufffd(", "", True),
+        ("deep", "[[]]", True),
+        ("good", "", True),
+        ("good again", "", True),
+    ]
+    [dead] = await worker.dead.consume(value_bytes_max=10**6, wait_seconds_max=1)
+    assert dead.record.value == garbage
+    assert dead.record.headers["x-tenant"] == b"a"
+    assert dead.record.headers[dead_letters.REASON] == b"encoding"
+
+
+def _encoded(*spans: Span) -> bytes:
+    body: bytes = samples.request(*spans).SerializeToString()
+    return body
 
 
 async def test_valid_protobuf_that_the_engine_refuses_is_stored(

@@ -1,0 +1,78 @@
+"""
+Foreign records: of a writer that is not our ingest, such as an OpenTelemetry Collector's kafka
+exporter with the encodings otlp_proto and otlp_json.
+
+Nobody has validated them yet, so that is done here. They belong to the default project.
+"""
+
+from __future__ import annotations
+
+from buffer.port import ConsumedRecord
+from runtime import events
+from runtime.errors import InvalidRequest
+from schemas.envelope import DEFAULT_PROJECT, HEADERS, Envelope
+from schemas.otlp.json_validation import validate_json
+from schemas.otlp.validation import Validated, validate
+
+_JSON_WHITESPACE = b" \t\r\n"
+_SCOPE_SPANS = b"\x12"  # the tag of that field
+_MILLISECOND_NS = 10**6
+
+
+def is_foreign(consumed: ConsumedRecord) -> bool:
+    """Whether a record has none of the headers of ours. One that has some of them is broken."""
+    return HEADERS.isdisjoint(consumed.record.headers)
+
+
+def read(consumed: ConsumedRecord) -> tuple[Envelope, bytes]:
+    """
+    Return a foreign record as ingest would have written it: without invalid spans, and repaired.
+
+    Raises:
+        InvalidRequest: it is no OTLP in an encoding that is read here.
+    """
+    validated = _validate(consumed.record.value)
+    if validated.rejections.total:
+        events.foreign_spans_rejected(
+            partition=consumed.partition,
+            offset=consumed.offset,
+            reasons=validated.rejections.counts,
+            message=validated.rejections.message(received=validated.received),
+        )
+    events.request_repaired(validated.repairs)
+    envelope = Envelope(
+        project=DEFAULT_PROJECT, received_ns=_received_ns(consumed), spans=validated.published
+    )
+    return envelope, validated.body
+
+
+def _validate(value: bytes) -> Validated:
+    encoding, check = ("otlp_json", validate_json) if _is_json(value) else ("otlp_proto", validate)
+    try:
+        return check(value)
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            f"a record without our headers must be otlp_proto, or otlp_json that begins with '{{'; "
+            f"this one was taken for {encoding}: {error}"
+        ) from error
+
+
+def _is_json(value: bytes) -> bool:
+    """
+    Tell JSON from protobuf, in which a brace first would open a group, and OTLP has no groups. A
+    brace behind whitespace may be protobuf too: a newline is the tag of resource_spans, and their
+    length may be 123. But these have scope_spans, whose tag is nowhere in JSON.
+    """
+    return value.startswith(b"{") or (
+        value.lstrip(_JSON_WHITESPACE).startswith(b"{") and _SCOPE_SPANS not in value
+    )
+
+
+def _received_ns(consumed: ConsumedRecord) -> int:
+    """
+    Return what the log says of when it got the record: the same however often the record is read,
+    and later for later ones. Kafka counts milliseconds, in which offsets then decide. (At every
+    millionth offset two records of one millisecond may be taken for the other way round.)
+    """
+    milliseconds = max(0, consumed.appended_at_ns) // _MILLISECOND_NS
+    return milliseconds * _MILLISECOND_NS + consumed.offset % _MILLISECOND_NS
