@@ -72,7 +72,8 @@ def _received_ns(consumed: ConsumedRecord) -> int:
     """
     Return what the log says of when it got the record: the same however often the record is read,
     and later for later ones. Kafka counts milliseconds, in which offsets then decide. (At every
-    millionth offset two records of one millisecond may be taken for the other way round.)
+    millionth offset two records of one millisecond may be taken for the other way round. And unless
+    the topic's message.timestamp.type is LogAppendTime, it is the writer's clock that Kafka tells.)
     """
     milliseconds = max(0, consumed.appended_at_ns) // _MILLISECOND_NS
     return milliseconds * _MILLISECOND_NS + consumed.offset % _MILLISECOND_NS
