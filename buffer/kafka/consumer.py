@@ -226,6 +226,12 @@ class KafkaConsumer:
             self._kept.give_up(consumer, why=str(error))
             raise
         self._described = time.monotonic()
+        if self._config.instance_id and not self._rebalances.is_checked:
+            # A member that comes back under its name is given what it had, although the topic may
+            # have other partitions by now; only if the leader asks is everything shared out anew.
+            if not await self._topic.is_shared_out():
+                consumer._coordinator.request_rejoin()  # noqa: SLF001 - there is no other way
+            self._rebalances.is_checked = True
         if description.id != self._topic_id:
             if self._topic_id:
                 events.log_recreated(self._topic.name)

@@ -28,6 +28,7 @@ class Rebalances(ConsumerRebalanceListener):
         self._progress = asyncio.Event()
         self._ended = False
         self.count = 0
+        self.is_checked = False  # whether what was given is all that there is to give
 
     @property
     def is_over(self) -> bool:
@@ -54,6 +55,7 @@ class Rebalances(ConsumerRebalanceListener):
         """Wait for what is in hand, within a bound, and let go of the partitions."""
         self._over.clear()
         self.count += 1
+        self.is_checked = False
         with suppress(TimeoutError):
             async with asyncio.timeout(_REVOKE_SECONDS_MAX):
                 while revoked and not self._ended and self._is_work_in_hand():

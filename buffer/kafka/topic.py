@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from aiokafka import OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.offset import OffsetRequest
 from tenacity import AsyncRetrying, retry_if_exception, wait_fixed
@@ -31,6 +32,7 @@ from runtime.errors import BufferUnavailable
 EARLIEST, LATEST = -2, -1
 
 _NOTHING_COMMITTED = -1
+_STABLE = "Stable"
 _UNKNOWN_TOPIC = 3
 _ALREADY_EXISTS = 36
 _RETRY_SECONDS = 0.1
@@ -171,6 +173,26 @@ class Topic:
             for place, committed in found.items()
             if committed.offset != _NOTHING_COMMITTED
         }
+
+    async def is_shared_out(self) -> bool:
+        """
+        Return whether the members of the group have all partitions among them, or are about to.
+
+        Raises:
+            BufferUnavailable: the group's coordinator does not answer.
+        """
+        partitions = (await self.describe()).partitions
+        [response] = await self._ask(
+            lambda admin: admin.describe_consumer_groups([self._config.group])
+        )
+        [(_, _, state, _, _, members, *_)] = response.groups
+        given = {
+            place.partition
+            for *_, assignment in members
+            for place in ConsumerProtocol.ASSIGNMENT.decode(assignment).partitions()
+            if place.topic == self.name
+        }
+        return state != _STABLE or given >= partitions
 
     async def close(self) -> None:
         """Let go of the connections. May be called twice."""
