@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -17,7 +19,7 @@ from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
 from runtime import events
-from runtime.config import KafkaBufferConfig
+from runtime.config import KafkaBufferConfig, KafkaSecurityConfig
 from runtime.errors import BufferUnavailable, ConfigError
 
 # No answer of Kafka is waited for any longer.
@@ -28,11 +30,27 @@ RECORD_BYTES_RESERVED = 1024
 _OPEN_SECONDS_MAX = 20.0
 _RETRY_SECONDS_MAX = 2.0
 
-# What matters comes back as errors, and is told in our words; aiokafka would add a line each 100 ms
-# for as long as a broker is away.
-logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-
 Client = TypeVar("Client")
+
+
+class _LastWords(logging.Handler):
+    """
+    Keeps aiokafka's own log to its last line. It would write one each 100 ms for as long as a
+    broker is away; but why a broker could not be connected to stands there and nowhere else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = record.getMessage()
+
+
+_last_words = _LastWords()
+_log = logging.getLogger("aiokafka")
+_log.addHandler(_last_words)
+_log.propagate = False
 
 
 def options(config: KafkaBufferConfig) -> dict[str, Any]:
@@ -49,6 +67,7 @@ def options(config: KafkaBufferConfig) -> dict[str, Any]:
         "security_protocol": security.protocol.upper(),
     }
     if security.protocol.endswith("ssl"):
+        _check_files(security)
         try:
             given["ssl_context"] = create_ssl_context(
                 cafile=security.ca_file,
@@ -58,13 +77,21 @@ def options(config: KafkaBufferConfig) -> dict[str, Any]:
             )
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(
-                f"buffer.kafka.security: a file with certificates cannot be used: {error}"
+                "buffer.kafka.security: ca_file, cert_file or key_file is not what it should be:"
+                f" {error}"
             ) from error
     if security.protocol.startswith("sasl"):
         given["sasl_mechanism"] = security.mechanism
         given["sasl_plain_username"] = security.user
         given["sasl_plain_password"] = security.password.get_secret_value()
     return given
+
+
+def _check_files(security: KafkaSecurityConfig) -> None:
+    for name in ("ca_file", "cert_file", "key_file"):
+        path: Path | None = getattr(security, name)
+        if path and not os.access(path, os.R_OK):
+            raise ConfigError(f"buffer.kafka.security.{name}: {path} cannot be read")
 
 
 @contextmanager
@@ -79,7 +106,7 @@ def translated(config: KafkaBufferConfig) -> Iterator[None]:
 def _in_words(error: Exception, config: KafkaBufferConfig) -> str:
     servers = ", ".join(config.bootstrap_servers)
     if isinstance(error, KafkaConnectionError):
-        return f"Kafka at {servers} cannot be reached ({error}): does it run there?"
+        return f"Kafka at {servers} cannot be reached: {_last_words.text or error}"
     if isinstance(error, TimeoutError):
         return f"Kafka at {servers} did not answer in time"
     return f"Kafka at {servers}: {error!r}"
@@ -101,7 +128,7 @@ class Kept(Generic[Client]):
         self._trouble = "Kafka has not answered yet"
         self._closed = False
         self._closing: set[asyncio.Future[None]] = set()
-        self._opening = asyncio.create_task(self._keep_opening(), name=f"open {name}")
+        self._start_opening()
 
     async def get(self, *, seconds_max: float) -> Client:
         """
@@ -112,8 +139,10 @@ class Kept(Generic[Client]):
         """
         if self._closed:
             raise BufferUnavailable("This end of the log is closed.")
-        if not self._opening.done():
-            await asyncio.wait({self._opening}, timeout=seconds_max)
+        if not self._is_open:
+            # Once it is known that it takes longer, nobody is kept waiting.
+            first: set[asyncio.Future[Any]] = {self._opening, self._failed}
+            await asyncio.wait(first, timeout=seconds_max, return_when=asyncio.FIRST_COMPLETED)
         if not self._is_open:
             raise BufferUnavailable(self._trouble)
         return self._opening.result()
@@ -124,7 +153,7 @@ class Kept(Generic[Client]):
             events.buffer_client_renewed(client=self._name, error=why)
             self._trouble = why
             self._discard(client)
-            self._opening = asyncio.create_task(self._keep_opening(), name=f"open {self._name}")
+            self._start_opening()
 
     async def close(self) -> None:
         """Let go of everything; nothing is opened any more. May be called twice."""
@@ -139,6 +168,10 @@ class Kept(Generic[Client]):
     def _is_open(self) -> bool:
         return not self._closed and self._opening.done() and not self._opening.cancelled()
 
+    def _start_opening(self) -> None:
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._opening = asyncio.create_task(self._keep_opening(), name=f"open {self._name}")
+
     def _discard(self, client: Client) -> None:
         closing = asyncio.ensure_future(self._close(client))
         self._closing.add(closing)
@@ -147,6 +180,8 @@ class Kept(Generic[Client]):
     async def _keep_opening(self) -> Client:
         def before_sleep(state: RetryCallState) -> None:
             self._trouble = str(state.outcome.exception()) if state.outcome else self._trouble
+            if not self._failed.done():
+                self._failed.set_result(None)
             events.buffer_unreachable(client=self._name, error=self._trouble)
 
         async for attempt in AsyncRetrying(
