@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,14 +17,14 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
-from buffer.port import Record
+from buffer.port import ConsumedRecord, Record
 from runtime.config import HostPort, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
 from schemas import envelope
 from schemas.envelope import Envelope
 from store.client import Store
 from tests import otlp, processes, samples
 from tests.model import SentSpan
-from workers import dead_letters
+from workers import dead_letters, foreign
 from workers.dead_letters import DeadLetters
 from workers.inserter import Inserter
 from workers.pipeline import Pipeline
@@ -190,6 +191,25 @@ async def test_records_of_other_writers_are_stored_in_the_default_project(
     assert dead.record.value == garbage
     assert dead.record.headers["x-tenant"] == b"a"
     assert dead.record.headers[dead_letters.REASON] == b"encoding"
+
+
+async def test_records_of_other_writers_are_read_beside_the_event_loop(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Validating megabytes takes seconds, in which health checks should be answered."""
+    readers: list[threading.Thread] = []
+
+    def read(consumed: ConsumedRecord) -> tuple[Envelope, bytes]:
+        readers.append(threading.current_thread())
+        return foreign_read(consumed)
+
+    foreign_read = foreign.read
+    monkeypatch.setattr(foreign, "read", read)
+    await worker.append(_encoded(samples.span()), headers={})
+    await worker.run_until_drained()
+
+    assert len(readers) == 1
+    assert readers[0] is not threading.main_thread()
 
 
 def _encoded(*spans: Span) -> bytes:
