@@ -32,6 +32,7 @@ format: install ## let ruff write what it can
 
 bench: install ## measure, into benchmarks/results/
 	$(BIN)/python -m benchmarks.embedded
+	$(BIN)/python -m benchmarks.kafka
 
 docs: install ## render docs/configuration.md and docs/metrics.md
 	$(BIN)/python -m runtime.reference

@@ -71,6 +71,11 @@ class Cluster:
         return ",".join(f"127.0.0.1:{node.ports[listener]}" for node in self._nodes.values())
 
     @property
+    def pids(self) -> list[int]:
+        """The process ids of the nodes that run."""
+        return [node.pid for node in self._nodes.values() if node.pid is not None]
+
+    @property
     def certificates(self) -> Certificates:
         """The files for a client of the listeners SASL_SSL and SSL."""
         assert self._certificates is not None, "the cluster was made without security"

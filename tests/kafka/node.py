@@ -39,6 +39,11 @@ class Node:
         return self.folder / "broker.log"
 
     @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def should_serve(self) -> bool:
         """
         Return whether it was started, and neither killed nor frozen since.
