@@ -130,9 +130,12 @@ class Deployment:
 
 @contextmanager
 def deployment(
-    cluster: Cluster, folder: Path, topic: str, *assignments: str
+    cluster: Cluster, folder: Path, topic: str, *assignments: str, is_ready: bool = True
 ) -> Iterator[Deployment]:
-    """Run a store and an ingest around a Kafka; workers are the test's to start."""
+    """
+    Run a store and an ingest around a Kafka; workers are the test's to start. Where `is_ready` is
+    false, ingest cannot be ready yet.
+    """
     store = Store(address=HostPort("127.0.0.1", free_port()))
     grpc, http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     made = Deployment(
@@ -162,7 +165,8 @@ def deployment(
         made.start_store()
         migrate(store)
         made.start_ingest()
-        made.wait_until_ready("ingest")
+        if is_ready:
+            made.wait_until_ready("ingest")
         yield made
     finally:
         store.close()
