@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import guard
 from tests.kafka.jars import jars
 
 JVM_OPTIONS = [
@@ -16,11 +17,6 @@ JVM_OPTIONS = [
     "-XX:+UseSerialGC",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 ]
-# Runs a command that is killed when this process's end of its stdin closes, which the system does
-# however the tests end, SIGKILL included. The command takes the shell's place, so that its process
-# id is the one we know. (Linux's PR_SET_PDEATHSIG would not do: it goes by the thread that forked,
-# and tests start nodes from threads that end before the session does.)
-GUARDED = 'exec 3<&0; { read -r _ <&3; kill -9 $$; } & exec "$@" </dev/null 3<&-'
 
 
 @dataclass(kw_only=True)
@@ -70,24 +66,14 @@ class Node:
     def start(self) -> None:
         """Start the process; it serves a few seconds later."""
         assert self._process is None, f"node {self.id} is running"
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                ["sh", "-c", GUARDED, "kafka", *_java(), "kafka.Kafka", "server.properties"],
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is pytest's to handle
-            )
+        self._process = guard.start(
+            [*_java(), "kafka.Kafka", "server.properties"], folder=self.folder, log=self.log
+        )
 
     def kill(self) -> None:
         """Kill the process, frozen or not, and return when it is gone, its ports included."""
-        if self._process is None:
-            return
-        assert self._process.stdin is not None
-        self._process.kill()
-        self._process.stdin.close()  # the guard goes as well
-        self._process.wait()
+        if self._process is not None:
+            guard.kill(self._process)
         self._process = None
         self._is_frozen = False
 
