@@ -92,7 +92,7 @@ class SqliteLog:
         """Become the one consumer of the log, until `close`."""
         if not _try_lock(self._consumer_place):
             raise ConfigError(
-                f"Another worker consumes the log {self._path}. The embedded log takes one: stop"
+                f"Another process consumes the log {self._path}. The embedded log takes one: stop"
                 " the other one first, or use Kafka to run several."
             )
 

@@ -49,6 +49,14 @@ async def open_consumer(config: Config, log: Log) -> Consumer:
     return await EmbeddedConsumer.open(_path(config, log))
 
 
+def name_of(config: Config, log: Log) -> str:
+    """Return what a log is called: Kafka's topic, or the file's name."""
+    if config.buffer.kind == "kafka":
+        kafka = config.buffer.kafka
+        return kafka.topic if log == "spans" else kafka.dead_topic
+    return Path(_FILES[log]).stem
+
+
 def _path(config: Config, log: Log) -> Path:
     return config.data_dir / "buffer" / _FILES[log]
 

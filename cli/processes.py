@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from cli.buffers import open_consumer, open_producer
+from cli.buffers import name_of, open_consumer, open_producer
 from runtime import lifecycle
 from runtime.config import Config
 from runtime.errors import ConfigError
@@ -53,11 +53,17 @@ async def ingest(config: Config) -> None:
 async def worker(config: Config) -> None:
     """Work until told to stop."""
     from workers import service
+    from workers.dead_letters import DeadLetters
 
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(lifecycle.stop_signals())
-        dead_letters = await open_producer(config, "dead_letters")
-        stack.push_async_callback(dead_letters.close)
+        letters = await open_producer(config, "dead_letters")
+        stack.push_async_callback(letters.close)
+        dead_letters = DeadLetters(
+            letters,
+            topic=name_of(config, "spans"),
+            letters_max=config.worker.dead_letters_max,
+        )
         consumer = await open_consumer(config, "spans")
         stack.push_async_callback(consumer.close)
         await service.work(config, consumer=consumer, dead_letters=dead_letters, stop=stop)

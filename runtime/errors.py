@@ -5,6 +5,7 @@ Our exception tree. Every error is either worth another try or not, from birth:
   + RetryableError        the same call may succeed later
     - BufferUnavailable   the log could not take or give records right now
       x BufferFull        the log holds as many bytes as it may
+    - DeadLettersFull     as many dead letters wait as may
     - StoreUnavailable    ClickHouse is away, overloaded or out of time
       x StoreOutOfMemory  ... or had no memory for so large a statement
   + PermanentError        the same input will always be refused
@@ -36,6 +37,10 @@ class BufferUnavailable(RetryableError):
 
 class BufferFull(BufferUnavailable):
     """The log holds as many bytes as it may; it drains as the workers catch up."""
+
+
+class DeadLettersFull(RetryableError):
+    """As many dead letters wait as may; somebody has to look at them."""
 
 
 class StoreUnavailable(RetryableError):

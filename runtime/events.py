@@ -108,10 +108,15 @@ def stage_retried(*, stage: str, error: str, wait_seconds: float) -> None:
     log.warning("stage_retried", stage=stage, error=error, wait_seconds=round(wait_seconds, 2))
 
 
-def record_dead_lettered(*, partition: int, offset: int, reason: str) -> None:
+def record_dead_lettered(*, letter: str, reason: str, error: str) -> None:
     """A record cannot be read by the store; it is kept whole in the dead letters."""
     metrics.dead_lettered_records.inc()
-    log.error("record_dead_lettered", partition=partition, offset=offset, reason=reason)
+    log.error("record_dead_lettered", letter=letter, reason=reason, error=error)
+
+
+def dead_letters_measured(*, letters: int) -> None:
+    """The worker looked how many dead letters wait."""
+    metrics.dead_letters.set(letters)
 
 
 def backlog_measured(*, records: int, value_bytes: int, oldest_seconds: float) -> None:

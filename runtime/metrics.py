@@ -85,6 +85,12 @@ dead_lettered_records = Counter(
     "Records that the store could not read; they are kept whole in the dead letters.",
     registry=REGISTRY,
 )
+dead_letters = Gauge(
+    "sessiontrail_dead_letters",
+    "Dead letters that wait to be replayed or dropped, as of the last look: each time that one is "
+    "kept, and each time that the worker is asked whether it is ready.",
+    registry=REGISTRY,
+)
 retries = Counter(
     "sessiontrail_retries",
     "Attempts that failed and are repeated, by stage.",

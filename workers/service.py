@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
 
-from buffer.port import Consumer, Producer
+from buffer.port import Consumer
 from runtime import telemetry
 from runtime.config import Config
 from runtime.errors import PipelineError
@@ -27,7 +28,7 @@ _CHECK_SECONDS_MAX = 5.0
 
 
 async def work(
-    config: Config, *, consumer: Consumer, dead_letters: Producer, stop: asyncio.Event
+    config: Config, *, consumer: Consumer, dead_letters: DeadLetters, stop: asyncio.Event
 ) -> None:
     """Consume, insert, resolve and commit until `stop` is set."""
     async with Store(config.store) as store:
@@ -35,12 +36,17 @@ async def work(
             consumer=consumer,
             inserter=Inserter(store, sessions=config.sessions, times=config.times),
             resolver=Resolver(store),
-            dead_letters=DeadLetters(dead_letters),
+            dead_letters=dead_letters,
             config=config.worker,
         )
 
         async def waits_for() -> list[str]:
-            return await _troubles(store, consumer)
+            troubles = await asyncio.gather(
+                _trouble("store", lambda: migrate.check(store)),
+                _trouble("buffer", consumer.backlog),
+                _trouble("dead letters", dead_letters.check),
+            )
+            return [trouble for trouble in troubles if trouble]
 
         async with telemetry.serve(config.worker.telemetry.endpoint, waits_for=waits_for):
             await _run(pipeline, stop)
@@ -60,16 +66,10 @@ async def _run(pipeline: Pipeline, stop: asyncio.Event) -> None:
         stopping.cancel()
 
 
-async def _troubles(store: Store, consumer: Consumer) -> list[str]:
-    troubles = []
+async def _trouble(name: str, check: Callable[[], Awaitable[object]]) -> str | None:
     try:
         async with asyncio.timeout(_CHECK_SECONDS_MAX):
-            await migrate.check(store)
+            await check()
     except (PipelineError, TimeoutError) as error:
-        troubles.append(f"store: {error or 'no answer in time'}")
-    try:
-        async with asyncio.timeout(_CHECK_SECONDS_MAX):
-            await consumer.backlog()
-    except (PipelineError, TimeoutError) as error:
-        troubles.append(f"buffer: {error or 'no answer in time'}")
-    return troubles
+        return f"{name}: {error or 'no answer in time'}"
+    return None

@@ -19,12 +19,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import ConsumedRecord, Record
 from runtime.config import HostPort, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
-from schemas import envelope
+from schemas import dead_letter, envelope
 from schemas.envelope import Envelope
 from store.client import Store
 from tests import otlp, processes, samples
 from tests.model import SentSpan
-from workers import dead_letters, foreign
+from workers import foreign
 from workers.dead_letters import DeadLetters
 from workers.inserter import Inserter
 from workers.pipeline import Pipeline
@@ -92,7 +92,7 @@ async def _worker(config: StoreConfig, folder: Path) -> AsyncIterator[Worker]:
             consumer=consumer,
             inserter=Inserter(store, sessions=SessionsConfig(), times=TimesConfig()),
             resolver=Resolver(store),
-            dead_letters=DeadLetters(dead_producer),
+            dead_letters=DeadLetters(dead_producer, topic="otlp_spans", letters_max=1000),
             config=WorkerConfig(batch_seconds_max=0.1),
         )
         yield Worker(
@@ -139,10 +139,10 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_is_stored(
 
     assert await asyncio.to_thread(_stored, store, worker.project) == len(good)
     dead = await worker.dead.consume(value_bytes_max=10**6, wait_seconds_max=1)
-    reasons = {letter.record.headers[dead_letters.REASON]: letter.record for letter in dead}
+    reasons = {letter.record.headers[dead_letter.REASON]: letter.record for letter in dead}
     assert set(reasons) == {b"protobuf", b"envelope"}
     assert reasons[b"protobuf"].value == poison
-    assert reasons[b"protobuf"].headers[dead_letters.OFFSET] == b"5"
+    assert reasons[b"protobuf"].headers[dead_letter.OFFSET] == b"5"
     assert reasons[b"envelope"].headers["other"] == b"1"
     assert reasons[b"envelope"].value == good[0]
 
@@ -190,7 +190,7 @@ async def test_records_of_other_writers_are_stored_in_the_default_project(
     [dead] = await worker.dead.consume(value_bytes_max=10**6, wait_seconds_max=1)
     assert dead.record.value == garbage
     assert dead.record.headers["x-tenant"] == b"a"
-    assert dead.record.headers[dead_letters.REASON] == b"encoding"
+    assert dead.record.headers[dead_letter.REASON] == b"encoding"
 
 
 async def test_records_of_other_writers_are_read_beside_the_event_loop(

@@ -92,7 +92,7 @@ async def test_full_holds_for_all_producers(
 
 async def test_second_consumer_is_refused(path: Path, consumer: EmbeddedConsumer) -> None:
     """A log has one consumer; the next one may come when it has gone."""
-    with pytest.raises(ConfigError, match="Another worker consumes the log"):
+    with pytest.raises(ConfigError, match="Another process consumes the log"):
         await EmbeddedConsumer.open(path)
     await consumer.close()
     second = await EmbeddedConsumer.open(path)
