@@ -7,8 +7,8 @@ from typing import Literal
 
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import Consumer, Producer
+from runtime import checks
 from runtime.config import Config, KafkaBufferConfig
-from runtime.errors import ConfigError
 
 Log = Literal["spans", "dead_letters"]
 
@@ -22,16 +22,12 @@ async def open_producer(config: Config, log: Log) -> Producer:
     Raises:
         ConfigError: the settings contradict.
     """
+    checks.refuse(checks.buffer(config))
     if config.buffer.kind == "kafka":
         from buffer.kafka import KafkaProducer
 
         return await KafkaProducer.open(_kafka(config, log))
     log_bytes_max = config.buffer.embedded.value_bytes_max
-    if log_bytes_max < config.ingest.request_bytes_max:
-        raise ConfigError(
-            "buffer.embedded.value_bytes_max must be ingest.request_bytes_max or more, or the"
-            " largest requests would be refused for ever"
-        )
     return await EmbeddedProducer.open(_path(config, log), log_bytes_max=log_bytes_max)
 
 

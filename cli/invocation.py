@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runtime import settings
 from runtime.config import Config
+from runtime.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +20,14 @@ class Invocation:
     assignments: tuple[str, ...]
 
     @cached_property
+    def settings(self) -> Settings:
+        """The settings, where they were given, and what is wrong with them."""
+        return settings.read(file=self.file, assignments=self.assignments)
+
+    @property
     def config(self) -> Config:
-        """The settings in force."""
-        return settings.load(file=self.file, assignments=self.assignments)
+        """The settings in force. Raises ConfigError where there are problems."""
+        return self.settings.in_force()
 
     def command_line(self, command: str, *assignments: str) -> list[str]:
         """Return the command line of another of our commands with these settings, and more."""

@@ -10,28 +10,22 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from cli.buffers import name_of, open_consumer, open_producer
-from runtime import lifecycle
+from runtime import checks, lifecycle
 from runtime.config import Config
-from runtime.errors import ConfigError
 
 
 async def store(config: Config) -> None:
     """Serve the embedded store until told to stop."""
     from store.embedded import server
 
-    endpoint, password = config.store.endpoint, config.store.password.get_secret_value()
-    if not endpoint.is_loopback and not password:
-        raise ConfigError(
-            f"store.endpoint: {endpoint} can be reached from other machines. Set store.password, or"
-            " serve on 127.0.0.1"
-        )
+    checks.refuse(checks.embedded_store(config.store))
     async with (
         lifecycle.stop_signals() as stop,
         server.serve(
             folder=config.data_dir / "store",
-            host=endpoint.host,
-            port=endpoint.port,
-            password=password,
+            host=config.store.endpoint.host,
+            port=config.store.endpoint.port,
+            password=config.store.password.get_secret_value(),
             connections=config.store.connections,
         ),
     ):

@@ -13,9 +13,8 @@ from buffer.port import Producer
 from ingest.grpc_receiver import GrpcReceiver
 from ingest.http_receiver import HttpReceiver
 from ingest.receiver import Receiver
-from runtime import telemetry
-from runtime.config import Config, IngestConfig
-from runtime.errors import ConfigError
+from runtime import checks, telemetry
+from runtime.config import Config
 from runtime.telemetry import WaitsFor
 
 log = structlog.get_logger()
@@ -41,7 +40,7 @@ async def serve(
         ConfigError: an address must not or cannot be listened on, or limits contradict.
     """
     ingest = config.ingest
-    _check(ingest)
+    checks.refuse(checks.ingest(ingest))
     # Each request waits no longer than that for the buffer; a second is left to answer it.
     grace_seconds = ingest.publish_seconds_max + 1.0
     receiver = Receiver(producer, ingest)
@@ -54,22 +53,3 @@ async def serve(
     finally:
         await asyncio.gather(grpc.stop(grace_seconds), http.stop())
         log.info("ingest_stopped")
-
-
-def _check(config: IngestConfig) -> None:
-    problems = [
-        f"{key}: {endpoint} can be reached from other machines, and everyone there could send "
-        "spans. Listen on 127.0.0.1, or set ingest.without_keys to allow it"
-        for key, endpoint in (
-            ("ingest.grpc.endpoint", config.grpc.endpoint),
-            ("ingest.http.endpoint", config.http.endpoint),
-        )
-        if not (endpoint.is_loopback or config.without_keys)
-    ]
-    if config.inflight_bytes_max < 2 * config.request_bytes_max:
-        problems.append(
-            "ingest.inflight_bytes_max must be twice ingest.request_bytes_max or more: a request "
-            "is held packed and unpacked, and the largest would be refused for ever"
-        )
-    if problems:
-        raise ConfigError("\n".join(problems))

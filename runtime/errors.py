@@ -13,6 +13,7 @@ Our exception tree. Every error is either worth another try or not, from birth:
       x RequestTooLarge   ... of bytes, spans or objects
     - StoreRefused        ClickHouse refused a statement
       x UnreadableRecords ... because it could not parse the records sent along
+    - NoSuchDeadLetter    no dead letter with that id waits
     - SchemaMismatch      the store's tables and views are not those of this release
   + ConfigError           settings that cannot work; the message names them
 
@@ -73,6 +74,10 @@ class StoreRefused(PermanentError):
 
 class UnreadableRecords(StoreRefused):
     """ClickHouse could not parse the records that were sent along with an insert."""
+
+
+class NoSuchDeadLetter(PermanentError):
+    """No dead letter with that id waits."""
 
 
 class SchemaMismatch(PermanentError):

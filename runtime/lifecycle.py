@@ -7,12 +7,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 # Set by the supervisor: the process stops when its standard input closes, so that no child
 # outlives a supervisor that was killed.
 FOLLOW_PARENT = "_SUPERVISED_BY_PARENT"
 _STANDARD_INPUT = 0
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -40,11 +42,10 @@ def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
         stop.set()
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
+def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a process's main coroutine to its end, on uvloop where there is one."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
+        return asyncio.run(main)
+    return uvloop.run(main)

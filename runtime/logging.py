@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 from runtime.config import LogConfig
 
 
-def configure(config: LogConfig, *, process: str) -> None:
-    """Set up logging for the whole process, which calls itself `process` in every line."""
-    as_json = config.format == "json" or (config.format == "auto" and not sys.stdout.isatty())
+def configure(config: LogConfig, *, process: str, output: TextIO | None = None) -> None:
+    """
+    Set up logging for the whole process, which calls itself `process` in every line. `output` is
+    for commands whose standard output is what they were asked for.
+    """
+    output = output or sys.stdout
+    as_json = config.format == "json" or (config.format == "auto" and not output.isatty())
     level = logging.getLevelNamesMapping()[config.level.upper()]
     # Libraries log through the standard module; only their warnings concern an operator.
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stdout, format="%(message)s")
+    logging.basicConfig(level=max(level, logging.WARNING), stream=output, format="%(message)s")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -30,11 +35,11 @@ def configure(config: LogConfig, *, process: str) -> None:
             *(
                 [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
                 if as_json
-                else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+                else [structlog.dev.ConsoleRenderer(colors=output.isatty())]
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.PrintLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)

@@ -10,21 +10,47 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from runtime.config import Config
 from runtime.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "SESSIONTRAIL_"
+# What a secret is shown as.
+HIDDEN = "***"
 # Kubernetes puts such variables into every pod beside a service that is named sessiontrail.
 _KUBERNETES = re.compile(r"SESSIONTRAIL_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?)")
 # ${env:NAME} and ${env:NAME:-default}, as in the OpenTelemetry Collector's files.
 _REFERENCE = re.compile(r"\$\{env:(?P<name>\w+)(:-(?P<default>[^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    What all sources say together. `config` is None where they cannot be understood, `origins` says
+    where a key was given, the last time if there were several.
+    """
+
+    config: Config | None
+    origins: Mapping[str, str]
+    problems: Sequence[str]
+
+    def in_force(self) -> Config:
+        """
+        Return the settings in force.
+
+        Raises:
+            ConfigError: with every problem found, a line each.
+        """
+        if self.config is None or self.problems:
+            raise ConfigError("\n".join(self.problems))
+        return self.config
 
 
 def load(
@@ -45,25 +71,37 @@ def load(
         ConfigError: with every problem found, a line each.
 
     """
+    return read(file=file, environment=environment, assignments=assignments).in_force()
+
+
+def read(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    assignments: Sequence[str] = (),
+) -> Settings:
+    """Read all sources, as load() does, and leave it to the caller what to do about problems."""
     environment = os.environ if environment is None else environment
     tree: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     problems: list[str] = []
     sources = (
-        _from_file(file, environment) if file else iter(()),
-        _from_environment(environment),
-        _from_assignments(assignments),
+        _from_file(file, environment, problems) if file else iter(()),
+        _from_environment(environment, problems),
+        _from_assignments(assignments, problems),
     )
     for source in sources:
         for key, value, origin in source:
             if problem := _place(tree, key, value):
                 problems.append(f"{origin}: {problem}")
+            else:
+                origins[key] = origin
+    config = None
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
         problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return config
+    return Settings(config=config, origins=origins, problems=problems)
 
 
 def fields(
@@ -86,26 +124,27 @@ def environment_name(key: str) -> str:
 _Source = Iterator[tuple[str, Any, str]]  # key, value, where it was given
 
 
-def _from_file(file: Path, environment: Mapping[str, str]) -> _Source:
+def _from_file(file: Path, environment: Mapping[str, str], problems: list[str]) -> _Source:
+    def resolve(reference: re.Match[str]) -> str:
+        name, default = reference["name"], reference["default"]
+        value = environment.get(name, default)
+        if value is None:
+            problems.append(
+                f"{file}: {reference[0]}: the environment has no {name}, and no default is given"
+            )
+        return value or ""
+
     try:
-        text = file.read_text(encoding="utf-8")
+        tree = yaml.safe_load(_REFERENCE.sub(resolve, file.read_text(encoding="utf-8"))) or {}
     except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    try:
-        tree = yaml.safe_load(_REFERENCE.sub(lambda m: _resolve(m, environment), text)) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not YAML: {error}") from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{file} must hold keys and values, such as 'data_dir: ./data'")
-    yield from ((key, value, str(file)) for key, value in _flatten(tree))
-
-
-def _resolve(reference: re.Match[str], environment: Mapping[str, str]) -> str:
-    name, default = reference["name"], reference["default"]
-    value = environment.get(name, default)
-    if value is None:
-        raise ConfigError(f"{reference[0]}: the environment has no {name}, and no default is given")
-    return value
+        problems.append(f"cannot read {file}: {error.strerror}")
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        problems.append(f"{file} is not YAML: {' '.join(str(error).split())}")
+    else:
+        if isinstance(tree, dict):
+            yield from ((key, value, str(file)) for key, value in _flatten(tree))
+        else:
+            problems.append(f"{file} must hold keys and values, such as 'data_dir: ./data'")
 
 
 def _flatten(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -116,7 +155,7 @@ def _flatten(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{name}", value
 
 
-def _from_environment(environment: Mapping[str, str]) -> _Source:
+def _from_environment(environment: Mapping[str, str], problems: list[str]) -> _Source:
     keys = {environment_name(key): key for key, _, _ in fields()}
     for name, value in sorted(environment.items()):
         if not name.startswith(ENVIRONMENT_PREFIX) or _KUBERNETES.fullmatch(name):
@@ -124,15 +163,17 @@ def _from_environment(environment: Mapping[str, str]) -> _Source:
         if name in keys:
             yield keys[name], _scalar(value), name
         else:
-            raise ConfigError(f"{name} sets nothing.{_nearest(name, list(keys))}")
+            problems.append(f"{name} sets nothing.{_nearest(name, list(keys))}")
 
 
-def _from_assignments(assignments: Sequence[str]) -> _Source:
+def _from_assignments(assignments: Sequence[str], problems: list[str]) -> _Source:
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: write key=value")
-        yield key.strip(), _scalar(value), f"--set {assignment}"
+        if equals:
+            # The value is not repeated: it may be a password.
+            yield key.strip(), _scalar(value), "--set"
+        else:
+            problems.append(f"--set {assignment}: write key=value")
 
 
 def _scalar(text: str) -> Any:
@@ -146,9 +187,11 @@ def _scalar(text: str) -> Any:
 
 def _place(tree: dict[str, Any], key: str, value: Any) -> str | None:
     """Put `value` at `key`, or say what is wrong with the key."""
-    known = [name for name, _, _ in fields()]
+    known = {name: field for name, field, _ in fields()}
     if key not in known:
-        return f"there is no setting '{key}'.{_nearest(key, known)}"
+        return f"there is no setting '{key}'.{_nearest(key, list(known))}"
+    if value == HIDDEN and known[key].annotation is SecretStr:
+        return f"{key}: '{HIDDEN}' stands for a secret that was not printed; give the secret itself"
     *path, leaf = key.split(".")
     for name in path:
         tree = tree.setdefault(name, {})

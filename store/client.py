@@ -17,9 +17,9 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from runtime import checks
 from runtime.config import StoreConfig
 from runtime.errors import (
-    ConfigError,
     PipelineError,
     StoreOutOfMemory,
     StoreRefused,
@@ -172,13 +172,12 @@ class _Rows(bytes):
 
 
 async def _connect(config: StoreConfig) -> AsyncClient:
+    checks.refuse(checks.store_url(config))
     url = urlsplit(config.url or f"http://{config.endpoint}")
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ConfigError(f"store.url: '{config.url}' is not http://host:port or https://host:port")
     try:
         return await clickhouse_connect.get_async_client(
             interface=url.scheme,
-            host=url.hostname,
+            host=url.hostname or "",
             port=url.port or (8443 if url.scheme == "https" else 8123),
             username=config.user,
             password=config.password.get_secret_value(),

@@ -1,0 +1,112 @@
+"""`sessiontrail dead-letters`: what the store could not read, looked at, replayed, dropped."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import IO, Any
+
+import click
+from rich.console import Console
+
+from cli import letter_text, letters
+from cli.buffers import name_of
+from cli.invocation import Invocation
+from cli.options import errors_for_people, with_settings
+from runtime import lifecycle, logging
+from runtime.config import Config
+
+_ids = click.argument("ids", nargs=-1, metavar="[ID]...")
+_all = click.option("--all", "everything", is_flag=True, help="All that wait now.")
+
+
+def _handles_letters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the settings; its standard output is for what it was asked."""
+
+    @with_settings
+    @wraps(command)
+    def wrapped(invocation: Invocation, **others: Any) -> None:
+        with errors_for_people():
+            config = invocation.config
+            logging.configure(config.log, process="dead-letters", output=sys.stderr)
+            command(config, **others)
+
+    return wrapped
+
+
+@click.group()
+def dead_letters() -> None:
+    """Look at the records that the store could not read; replay or drop them."""
+
+
+@dead_letters.command("list")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+@_handles_letters
+def list_(config: Config, *, as_json: bool) -> None:
+    """List what waits: where each record came from, and why it is there."""
+
+    async def rows() -> list[dict[str, Any]]:
+        return [letter_text.as_dict(letter) async for letter in letters.letters(config)]
+
+    found = lifecycle.run(rows())
+    if as_json:
+        for row in found:
+            click.echo(json.dumps(row))
+    elif found:
+        Console().print(letter_text.as_table(found))
+    else:
+        click.echo("no dead letters")
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="ID")
+@click.option("--raw", type=click.File("wb"), help="Write the record's bytes there, and no more.")
+@_handles_letters
+def show(config: Config, *, letter_id: str, raw: IO[bytes] | None) -> None:
+    """Show one letter: error, headers and content in full."""
+    letter = lifecycle.run(letters.find(config, letter_id))
+    if raw:
+        raw.write(letter.record.value)
+    else:
+        click.echo(letter_text.as_page(letter))
+
+
+@dead_letters.command()
+@_ids
+@_all
+@_handles_letters
+def replay(config: Config, *, ids: Sequence[str], everything: bool) -> None:
+    """Append the records to the spans' log once more, as they were."""
+    chosen, waiting = _choose(config, ids, everything=everything)
+    lifecycle.run(letters.take_out(config, waiting, chosen, to="spans"))
+    click.echo(f"replayed {_count(chosen)} to {name_of(config, 'spans')}")
+
+
+@dead_letters.command()
+@_ids
+@_all
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_handles_letters
+def drop(config: Config, *, ids: Sequence[str], everything: bool, yes: bool) -> None:
+    """Remove letters for good."""
+    chosen, waiting = _choose(config, ids, everything=everything)
+    if everything and chosen and not yes:
+        click.confirm(f"Drop {_count(chosen)} for good?", abort=True, err=True)
+    lifecycle.run(letters.take_out(config, waiting, chosen, to="nowhere"))
+    click.echo(f"dropped {_count(chosen)}")
+
+
+def _choose(
+    config: Config, ids: Sequence[str], *, everything: bool
+) -> tuple[frozenset[str], letters.Waiting]:
+    if bool(ids) == everything:
+        raise click.UsageError("Give either ids, as 'list' shows them, or --all.")
+    waiting = lifecycle.run(letters.look(config))
+    waiting.require(frozenset(ids))
+    return frozenset(waiting.labels if everything else ids), waiting
+
+
+def _count(chosen: frozenset[str]) -> str:
+    return f"{len(chosen)} dead letter{'' if len(chosen) == 1 else 's'}"

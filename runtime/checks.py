@@ -1,0 +1,112 @@
+"""
+What no setting can say alone: settings that contradict one another, or that leave a door open.
+
+Each function yields problems in words, for the person who can mend them. A process refuses those
+that concern it at its start; `sessiontrail validate` asks for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from runtime.config import Config, IngestConfig, KafkaBufferConfig, StoreConfig
+from runtime.errors import ConfigError
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """
+    Return if there are no problems.
+
+    Raises:
+        ConfigError: with all of them, a line each.
+    """
+    if text := "\n".join(problems):
+        raise ConfigError(text)
+
+
+def everything(config: Config) -> Iterator[str]:
+    """Yield what is wrong with the settings, whichever process it concerns."""
+    yield from ingest(config.ingest)
+    yield from buffer(config)
+    yield from store_url(config.store)
+    if not config.store.url:
+        yield from embedded_store(config.store)
+
+
+def ingest(config: IngestConfig) -> Iterator[str]:
+    """Yield what keeps ingest from its work."""
+    for key, endpoint in (
+        ("ingest.grpc.endpoint", config.grpc.endpoint),
+        ("ingest.http.endpoint", config.http.endpoint),
+    ):
+        if not (endpoint.is_loopback or config.without_keys):
+            yield (
+                f"{key}: {endpoint} can be reached from other machines, and everyone there could"
+                " send spans. Listen on 127.0.0.1, or set ingest.without_keys to allow it"
+            )
+    if config.inflight_bytes_max < 2 * config.request_bytes_max:
+        yield (
+            "ingest.inflight_bytes_max must be twice ingest.request_bytes_max or more: a request"
+            " is held packed and unpacked, and the largest would be refused for ever"
+        )
+
+
+def buffer(config: Config) -> Iterator[str]:
+    """Yield what keeps the logs from their work."""
+    if config.buffer.kind == "kafka":
+        yield from _kafka(config.buffer.kafka)
+    elif config.buffer.embedded.value_bytes_max < config.ingest.request_bytes_max:
+        yield (
+            "buffer.embedded.value_bytes_max must be ingest.request_bytes_max or more, or the"
+            " largest requests would be refused for ever"
+        )
+
+
+def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
+    security, topics = config.security, config.topics
+    if config.topic == config.dead_topic:
+        yield (
+            "buffer.kafka.dead_topic must not be buffer.kafka.topic: dead letters would be"
+            " consumed as spans, and be dead letters again"
+        )
+    if security.protocol.startswith("sasl") and not security.user:
+        yield (
+            f"buffer.kafka.security.user: set it, and the password, or another protocol than"
+            f" {security.protocol}"
+        )
+    if (security.cert_file is None) != (security.key_file is None):
+        yield (
+            "buffer.kafka.security: cert_file and key_file belong together; set both of them or"
+            " neither"
+        )
+    if 0 < topics.replication < topics.min_insync_replicas:
+        yield (
+            "buffer.kafka.topics.min_insync_replicas must not be more than replication, or nothing"
+            " would ever be acknowledged"
+        )
+
+
+def store_url(config: StoreConfig) -> Iterator[str]:
+    """Yield what keeps anyone from reaching the store at `store.url`."""
+    if not config.url:
+        return
+    try:
+        url = urlsplit(config.url)
+        usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # the port is no number
+        usable = False
+    # The text itself is not repeated: it may hold a password.
+    if not usable or url.path not in {"", "/"} or url.query or url.fragment:
+        yield "store.url must be http://host:port or https://host:port, and nothing more"
+    elif url.username is not None:
+        yield "store.url must not hold a user or a password: set store.user and store.password"
+
+
+def embedded_store(config: StoreConfig) -> Iterator[str]:
+    """Yield what keeps the embedded store from serving."""
+    if not (config.endpoint.is_loopback or config.password.get_secret_value()):
+        yield (
+            f"store.endpoint: {config.endpoint} can be reached from other machines. Set"
+            " store.password, or serve on 127.0.0.1"
+        )
