@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import IO, Any
 
 import click
-from rich.console import Console
 
 from cli import letter_text, letters
 from cli.buffers import name_of
@@ -55,7 +55,8 @@ def list_(config: Config, *, as_json: bool) -> None:
         for row in found:
             click.echo(json.dumps(row))
     elif found:
-        Console().print(letter_text.as_table(found))
+        width = shutil.get_terminal_size((160, 0)).columns
+        click.echo("\n".join(letter_text.as_table(found, width=width)))
     else:
         click.echo("no dead letters")
 

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from rich.table import Table
-from rich.text import Text
 
 from cli.letters import Letter
 from schemas.envelope import SPANS
 
+_ERROR_WIDTH_MIN = 20
 _DUMP_BYTES_MAX = 512
 _DUMP_BYTES_PER_LINE = 16
 _ID_KEYS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
-def as_table(letters: Iterable[dict[str, Any]]) -> Table:
-    """Return rows of as_dict() as a table: errors are cut to what fits, ids never."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("id", overflow="fold")
-    table.add_column("time", no_wrap=True)
-    table.add_column("reason", no_wrap=True)
-    table.add_column("spans", justify="right")
-    table.add_column("bytes", justify="right")
-    table.add_column("error", no_wrap=True, overflow="ellipsis", ratio=1)
+def as_table(letters: Sequence[dict[str, Any]], *, width: int) -> Iterator[str]:
+    """Yield lines for rows of as_dict(): errors are cut to what fits into `width`, ids never."""
+    rows: list[tuple[str, ...]] = [("id", "time", "reason", "spans", "bytes", "error")]
     for letter in letters:
-        spans = "" if letter["spans"] is None else str(letter["spans"])
-        error = " ".join(_printable(letter["error"]).split())
-        cells = (letter["id"], letter["time"], letter["reason"], spans, letter["bytes"], error)
-        table.add_row(*(Text(_printable(str(cell))) for cell in cells))
-    return table
+        values = ("" if letter[key] is None else str(letter[key]) for key in rows[0])
+        rows.append(tuple(" ".join(_printable(value).split()) for value in values))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *cells, error in rows:
+        line = "".join(f"{cell:{size}}  " for cell, size in zip(cells, widths, strict=False))
+        room = max(width - len(line), _ERROR_WIDTH_MIN)
+        yield line + (error if len(error) <= room else f"{error[: room - 1]}…")
 
 
 def as_dict(letter: Letter) -> dict[str, Any]:

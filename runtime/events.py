@@ -108,10 +108,10 @@ def stage_retried(*, stage: str, error: str, wait_seconds: float) -> None:
     log.warning("stage_retried", stage=stage, error=error, wait_seconds=round(wait_seconds, 2))
 
 
-def record_dead_lettered(*, letter: str, reason: str, error: str) -> None:
+def record_dead_lettered(*, letter: str, reason: str) -> None:
     """A record cannot be read by the store; it is kept whole in the dead letters."""
     metrics.dead_lettered_records.inc()
-    log.error("record_dead_lettered", letter=letter, reason=reason, error=error)
+    log.error("record_dead_lettered", letter=letter, reason=reason)
 
 
 def dead_letters_measured(*, letters: int) -> None:

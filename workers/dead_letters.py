@@ -55,10 +55,10 @@ class DeadLetters:
                     raise self._full(waiting)
                 await self._append(dead)
                 waiting += 1
+                events.dead_letters_measured(letters=waiting)
                 self._kept.add(coordinates)
                 self._refused.discard(coordinates)
             self._kept -= {dead.consumed.coordinates for dead in unreadable}
-            events.dead_letters_measured(letters=waiting)
 
     async def check(self) -> None:
         """
@@ -96,4 +96,4 @@ class DeadLetters:
         )
         headers = letter.to_headers(consumed.record.headers)
         await self._producer.append(Record(value=consumed.record.value, headers=headers))
-        events.record_dead_lettered(letter=letter.id, reason=dead.reason, error=dead.error)
+        events.record_dead_lettered(letter=letter.id, reason=dead.reason)
