@@ -49,6 +49,7 @@ async def worker(config: Config) -> None:
     from workers import service
     from workers.dead_letters import DeadLetters
 
+    checks.refuse(checks.store_url(config.store))
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(lifecycle.stop_signals())
         letters = await open_producer(config, "dead_letters")
