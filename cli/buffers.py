@@ -48,8 +48,7 @@ async def open_consumer(config: Config, log: Log) -> Consumer:
 def name_of(config: Config, log: Log) -> str:
     """Return what a log is called: Kafka's topic, or the file's name."""
     if config.buffer.kind == "kafka":
-        kafka = config.buffer.kafka
-        return kafka.topic if log == "spans" else kafka.dead_topic
+        return _kafka(config, log).topic
     return Path(_FILES[log]).stem
 
 

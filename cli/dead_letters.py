@@ -30,7 +30,10 @@ def _handles_letters(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(invocation: Invocation, **others: Any) -> None:
         with errors_for_people():
             config = invocation.config
-            logging.configure(config.log, process="dead-letters", output=sys.stderr)
+            # What a process says in passing would be in the way here.
+            quiet = {"level": "warning"} if config.log.level == "info" else {}
+            log = config.log.model_copy(update=quiet)
+            logging.configure(log, process="dead-letters", output=sys.stderr)
             command(config, **others)
 
     return wrapped

@@ -10,10 +10,12 @@ with the same id, and never loses one.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from buffer.port import ConsumedRecord, Consumer, Offset, Partition, Record, next_offsets
 from cli.buffers import name_of, open_consumer, open_producer
@@ -25,6 +27,10 @@ _CHUNK_BYTES = 16 * 2**20
 _CHUNK_SECONDS = 0.2
 # A consumer of Kafka may have to wait for one that died before it.
 _SILENCE_SECONDS_MAX = 30.0
+_UNAVAILABLE_SECONDS_MAX = 10.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,7 @@ async def letters(config: Config, waiting: Waiting | None = None) -> AsyncGenera
         opened.push_async_callback(producer.close)
         consumer = await open_consumer(config, "dead_letters")
         opened.push_async_callback(consumer.close)
-        while waiting.records < (await producer.backlog()).records:
+        while waiting.records < (await _patiently(producer.backlog)).records:
             records = await _consume(consumer)
             waiting.records += len(records)
             waiting.ends |= next_offsets(records)
@@ -138,11 +144,11 @@ async def take_out(
                 if letter.label.id in done:
                     continue
                 if letter.label.id not in ids:
-                    await dead_letters.append(letter.as_record())
+                    await _patiently(dead_letters.append, letter.as_record())
                 elif to == "spans":
-                    await spans.append(letter.record)
+                    await _patiently(spans.append, letter.record)
                 done.add(letter.label.id)
-            await consumer.commit(next_offsets(records))
+            await _patiently(consumer.commit, next_offsets(records))
             left -= len(records)
 
 
@@ -150,8 +156,8 @@ async def _consume(consumer: Consumer) -> list[ConsumedRecord]:
     """Return the next records of a log in which some wait."""
     deadline = time.monotonic() + _SILENCE_SECONDS_MAX
     while time.monotonic() < deadline:
-        records = await consumer.consume(
-            value_bytes_max=_CHUNK_BYTES, wait_seconds_max=_CHUNK_SECONDS
+        records = await _patiently(
+            consumer.consume, value_bytes_max=_CHUNK_BYTES, wait_seconds_max=_CHUNK_SECONDS
         )
         if records:
             return list(records)
@@ -159,6 +165,17 @@ async def _consume(consumer: Consumer) -> list[ConsumedRecord]:
         f"Dead letters wait, but within {_SILENCE_SECONDS_MAX:.0f} s none came. Does another"
         " 'sessiontrail dead-letters' run? Try again once it has ended"
     )
+
+
+async def _patiently(call: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs) -> T:
+    """Return what the log answers: Kafka is still being looked for when its ends are open."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(BufferUnavailable),
+        stop=stop_after_delay(_UNAVAILABLE_SECONDS_MAX),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
+    return await retrying(call, *arguments, **named)
 
 
 def _read(config: Config, consumed: ConsumedRecord) -> Letter:

@@ -9,13 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from buffer.embedded import EmbeddedConsumer
 from buffer.port import ConsumedRecord, Record
@@ -24,10 +25,10 @@ from cli.buffers import Log, open_consumer, open_producer
 from cli.main import cli
 from runtime import logging, settings
 from runtime.config import Config
-from runtime.errors import BufferUnavailable
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope
 from tests import otlp, processes
+from tests.kafka.cluster import Cluster
 from tests.model import SentSpan
 
 POISON = b"\x0a\xff\xff\xff\xff\x0fnot protobuf" + bytes(range(256)) * 3
@@ -51,13 +52,15 @@ READABLE = otlp.request(
 
 @dataclass(frozen=True)
 class Logs:
-    """The logs in a folder, and the command on them."""
+    """The logs in a folder, or the topics of a Kafka, and the command on them."""
 
     folder: Path
+    given: tuple[str, ...] = ()
 
     def run(self, *words: str, answer: str = "") -> Result:
         """Run the command to its end."""
-        arguments = ["dead-letters", *words, f"--data-dir={self.folder}"]
+        given = [f"--set={assignment}" for assignment in self.given]
+        arguments = ["dead-letters", *words, f"--data-dir={self.folder}", *given]
         return CliRunner().invoke(cli, arguments, input=answer)
 
     def listed(self) -> list[str]:
@@ -98,14 +101,16 @@ class Logs:
     @property
     def config(self) -> Config:
         """The settings."""
-        return settings.load(environment={}, assignments=[f"data_dir={self.folder}"])
+        given = [f"data_dir={self.folder}", *self.given]
+        return settings.load(environment={}, assignments=given)
 
 
 @pytest.fixture
-def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Logs:
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logs]:
     """Empty logs. The commands run in this process, whose logging is not theirs to set up."""
     monkeypatch.setattr(logging, "configure", lambda *_, **__: None)
-    return Logs(tmp_path)
+    with capture_logs():
+        yield Logs(tmp_path)
 
 
 def _letter(offset: int, value: bytes = POISON, error: str = "[bold]bad\nbytes") -> Record:
@@ -267,12 +272,12 @@ async def test_a_crash_before_the_commit_leaves_letters_twice(
     waiting = await letters.look(logs.config)
 
     async def dies(*_: object) -> None:
-        raise BufferUnavailable("died here")
+        raise LookupError("died here")
 
     dropped = frozenset({"otlp_spans:3:1"})
     with monkeypatch.context() as crash:
         crash.setattr(EmbeddedConsumer, "commit", dies)
-        with pytest.raises(BufferUnavailable, match="died here"):
+        with pytest.raises(LookupError, match="died here"):
             await letters.take_out(logs.config, waiting, dropped, to="nowhere")
     waiting = await letters.look(logs.config)
     assert waiting.records == 5
@@ -289,6 +294,44 @@ async def test_letters_that_come_meanwhile_stay(logs: Logs) -> None:
     await asyncio.to_thread(logs.append, _letter(3))
     await letters.take_out(logs.config, waiting, frozenset(waiting.labels), to="nowhere")
     assert list((await letters.look(logs.config)).labels) == ["otlp_spans:3:3"]
+
+
+def test_on_kafka_it_is_the_same(logs: Logs, kafka: Cluster, topic_name: str) -> None:
+    """Three partitions, a group of its own, and places that are committed rather than removed."""
+    given = {
+        "buffer.kind": "kafka",
+        "buffer.kafka.bootstrap_servers": kafka.bootstrap_servers,
+        "buffer.kafka.topic": topic_name,
+        "buffer.kafka.dead_topic": f"{topic_name}.dead",
+        "buffer.kafka.group": topic_name,
+        "buffer.kafka.topics.create": "true",
+        "buffer.kafka.topics.partitions": "3",
+    }
+    on_kafka = Logs(logs.folder, tuple(f"{key}={value}" for key, value in given.items()))
+    assert on_kafka.run("list").stdout == "no dead letters\n"
+    large = _letter(0, bytes(950 * 1024), error="x" * 2048)
+    on_kafka.append(large, *(_letter(offset) for offset in range(1, 30)), _letter(29))
+    every = [f"otlp_spans:3:{offset}" for offset in range(30)]
+    assert sorted(on_kafka.listed()) == sorted(every)
+
+    chosen = every[3:6]
+    result = on_kafka.run("replay", *chosen)
+    assert result.stdout == f"replayed 3 dead letters to {topic_name}\n", result.stderr
+    assert sorted(on_kafka.listed()) == sorted(set(every) - set(chosen))
+    assert on_kafka.run("drop", "--all", "--yes").stdout == "dropped 27 dead letters\n"
+    assert on_kafka.listed() == []
+
+    async def replayed() -> list[Record]:
+        consumer = await open_consumer(on_kafka.config, "spans")
+        records: list[Record] = []
+        async with asyncio.timeout(30):
+            while len(records) < len(chosen):
+                more = await consumer.consume(value_bytes_max=10**9, wait_seconds_max=0.1)
+                records += (consumed.record for consumed in more)
+        await consumer.close()
+        return records
+
+    assert asyncio.run(replayed()) == [Record(value=POISON, headers=HEADERS)] * 3
 
 
 @pytest.mark.fault
