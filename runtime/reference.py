@@ -24,6 +24,8 @@ def configuration() -> str:
         "or as `--set key=value`; a later one of these wins. In a file, `${env:NAME}` and",
         "`${env:NAME:-default}` stand for variables. An unknown key is an error that names the",
         "nearest one that exists. Sizes may be written as `64MiB`, lists as `[a, b]`.",
+        "`sessiontrail validate` checks them all; `sessiontrail print-config` prints those in",
+        "force, a secret as `***`, which is refused as a value.",
     ]
     section: type[BaseModel] | None = None
     for key, field, owner in settings.fields():
