@@ -255,6 +255,13 @@ def test_letters_of_many_megabytes_go_through(logs: Logs) -> None:
     assert [each.record.value for each in logs.records("dead_letters")] == [values[0], values[2]]
 
 
+def test_what_was_kept_is_not_met_again(logs: Logs) -> None:
+    """In the last look at the log there are letters that the first one has appended again."""
+    logs.append(_letter(0), _letter(1, bytes(16 * 2**20)), _letter(2))
+    assert logs.run("drop", "otlp_spans:3:1").exit_code == 0
+    assert logs.listed() == ["otlp_spans:3:0", "otlp_spans:3:2"]
+
+
 async def test_two_at_once_are_refused(logs: Logs) -> None:
     """The second one is told; the first one loses nothing."""
     consumer = await open_consumer(logs.config, "dead_letters")
