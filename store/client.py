@@ -7,6 +7,7 @@ The embedded store and a ClickHouse server look the same from here.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -95,6 +96,7 @@ class Store:
 
     def __init__(self, config: StoreConfig) -> None:
         self._config = config
+        self._address = config.url or f"http://{config.endpoint}"
         self._client: AsyncClient | None = None
         self._connecting = asyncio.Lock()
 
@@ -124,7 +126,7 @@ class Store:
         try:
             result = await client.query(sql, parameters=dict(parameters or {}))
         except _VENDOR_ERRORS as error:
-            raise _translated(error) from error
+            raise _translated(error, self._address) from error
         return [tuple(row) for row in result.result_rows]
 
     async def execute(
@@ -152,12 +154,12 @@ class Store:
                 settings=dict(settings or {}),
             )
         except _VENDOR_ERRORS as error:
-            raise _translated(error) from error
+            raise _translated(error, self._address) from error
 
     async def _connected(self) -> AsyncClient:
         async with self._connecting:
             if self._client is None:
-                self._client = await _connect(self._config)
+                self._client = await _connect(self._config, self._address)
             return self._client
 
 
@@ -171,7 +173,7 @@ class _Rows(bytes):
         return ""
 
 
-async def _connect(config: StoreConfig) -> AsyncClient:
+async def _connect(config: StoreConfig, address: str) -> AsyncClient:
     checks.refuse(checks.store_url(config))
     url = urlsplit(config.url or f"http://{config.endpoint}")
     try:
@@ -192,13 +194,13 @@ async def _connect(config: StoreConfig) -> AsyncClient:
             compress=False,
         )
     except _VENDOR_ERRORS as error:
-        raise _translated(error) from error
+        raise _translated(error, address) from error
 
 
 _VENDOR_ERRORS = (ClickHouseError, aiohttp.ClientError, TimeoutError, OSError)
 
 
-def _translated(error: Exception) -> PipelineError:
+def _translated(error: Exception, address: str) -> PipelineError:
     """Return our error for one of clickhouse-connect's, by ClickHouse's code and nothing else."""
     code = getattr(error, "code", None) or 0
     message = str(error).strip() or type(error).__name__
@@ -206,7 +208,19 @@ def _translated(error: Exception) -> PipelineError:
         return UnreadableRecords(message, code=code)
     if code == MEMORY_LIMIT_EXCEEDED:
         return StoreOutOfMemory(message)
-    # Without a code the server was not reached, or its answer was not understood.
-    if code == 0 or code in RETRYABLE_CODES:
+    if code in RETRYABLE_CODES:
         return StoreUnavailable(message)
+    # Without a code the server was not reached, or its answer was not understood.
+    if code == 0:
+        return StoreUnavailable(f"ClickHouse at {address}: {_network_trouble(error) or message}")
     return StoreRefused(message, code=code)
+
+
+def _network_trouble(error: Exception) -> str | None:
+    """Return the system's own word for why there is no connection, if that is what it is."""
+    cause = error.__cause__
+    if not isinstance(cause, aiohttp.ClientConnectorError):
+        return None
+    number = cause.os_error.errno
+    # Name resolution has numbers of its own, which are negative, and says it well.
+    return os.strerror(number) if number and number > 0 else cause.os_error.strerror
