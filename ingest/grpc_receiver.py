@@ -22,10 +22,11 @@ _Unary = Callable[[bytes], Awaitable[bytes]]
 class GrpcReceiver:
     """The gRPC server of one process."""
 
-    def __init__(self, receiver: Receiver, config: IngestConfig) -> None:
+    def __init__(self, receiver: Receiver, config: IngestConfig, *, share_port: bool) -> None:
         self._receiver = receiver
         self._endpoint = config.grpc.endpoint
-        self._server = grpc.aio.server(options=_options(config.request_bytes_max))
+        options = _options(config.request_bytes_max, share_port=share_port)
+        self._server = grpc.aio.server(options=options)
         self._server.add_generic_rpc_handlers(
             (
                 _service("trace", "Trace", self._export_traces),
@@ -71,11 +72,10 @@ class GrpcReceiver:
         return export
 
 
-def _options(request_bytes_max: int) -> list[tuple[str, int]]:
+def _options(request_bytes_max: int, *, share_port: bool) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", request_bytes_max),
-        # Two pipelines on one port would each get some of the spans, and nobody would be told.
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(share_port)),
         ("grpc.max_concurrent_streams", 128),
         # Notice peers that are gone, and let clients look for us when nothing is going on.
         ("grpc.keepalive_time_ms", 60_000),

@@ -34,10 +34,13 @@ _PREFIXES = ("", "/api/public/otel")
 class HttpReceiver:
     """The HTTP server of one process."""
 
-    def __init__(self, receiver: Receiver, config: IngestConfig, waits_for: WaitsFor) -> None:
+    def __init__(
+        self, receiver: Receiver, config: IngestConfig, waits_for: WaitsFor, *, share_port: bool
+    ) -> None:
         self._receiver = receiver
         self._waits_for = waits_for
         self._endpoint = config.http.endpoint
+        self._share_port = share_port
         self._bytes_max = config.request_bytes_max
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -58,7 +61,7 @@ class HttpReceiver:
         await self._runner.setup()
         host, port = self._endpoint
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            await web.TCPSite(self._runner, host, port, reuse_port=self._share_port).start()
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigError(

@@ -12,10 +12,10 @@ import structlog
 from buffer.port import Producer
 from ingest.grpc_receiver import GrpcReceiver
 from ingest.http_receiver import HttpReceiver
+from ingest.readiness import Readiness
 from ingest.receiver import Receiver
-from runtime import checks, telemetry
+from runtime import checks
 from runtime.config import Config
-from runtime.telemetry import WaitsFor
 
 log = structlog.get_logger()
 
@@ -30,11 +30,18 @@ class IngestService:
 
 @asynccontextmanager
 async def serve(
-    config: Config, producer: Producer, *, waits_for: WaitsFor = telemetry.ready
+    config: Config, producer: Producer, *, share_ports: bool = False
 ) -> AsyncIterator[IngestService]:
     """
     Receive for as long as the context lasts. Leaving it stops accepting and finishes the requests
     under way; the producer stays open, and is the caller's to close.
+
+    Args:
+        config: the settings.
+        producer: where the spans go.
+        share_ports: whether other processes of the same pipeline listen on the same ports. Two
+            pipelines on one port would each get some of the spans, and nobody would be told: the
+            caller sees to it that there is one.
 
     Raises:
         ConfigError: an address must not or cannot be listened on, or limits contradict.
@@ -44,7 +51,9 @@ async def serve(
     # Each request waits no longer than that for the buffer; a second is left to answer it.
     grace_seconds = ingest.publish_seconds_max + 1.0
     receiver = Receiver(producer, ingest)
-    grpc, http = GrpcReceiver(receiver, ingest), HttpReceiver(receiver, ingest, waits_for)
+    grpc = GrpcReceiver(receiver, ingest, share_port=share_ports)
+    waits_for = Readiness(producer).waits_for
+    http = HttpReceiver(receiver, ingest, waits_for, share_port=share_ports)
     try:
         await grpc.start()
         await http.start(grace_seconds)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from runtime import members
+
+members.use_own_files()
 REGISTRY = CollectorRegistry()
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -52,7 +55,8 @@ discarded_items = Counter(
 )
 inflight_bytes = Gauge(
     "sessiontrail_ingest_inflight_bytes",
-    "Bytes of the requests that this process holds right now.",
+    "Bytes of the requests that are held right now.",
+    multiprocess_mode="livesum",
     registry=REGISTRY,
 )
 request_seconds = Histogram(
@@ -98,14 +102,21 @@ retries = Counter(
     registry=REGISTRY,
 )
 backlog_records = Gauge(
-    "sessiontrail_backlog_records", "Records that wait to be committed.", registry=REGISTRY
+    "sessiontrail_backlog_records",
+    "Records that wait to be committed.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
 )
 backlog_bytes = Gauge(
-    "sessiontrail_backlog_bytes", "Bytes that wait to be committed.", registry=REGISTRY
+    "sessiontrail_backlog_bytes",
+    "Bytes that wait to be committed.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
 )
 backlog_oldest_seconds = Gauge(
     "sessiontrail_backlog_oldest_seconds",
     "How long the oldest record has waited to be committed (seconds).",
+    multiprocess_mode="livemax",
     registry=REGISTRY,
 )
 queryable_seconds = Histogram(

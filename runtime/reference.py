@@ -51,6 +51,7 @@ def metrics() -> str:
         "In Prometheus' format at `/metrics`: of ingest on its OTLP/HTTP port, of a worker at",
         "`worker.telemetry.endpoint`. Names are the OpenTelemetry Collector's where it has the",
         "same thing. Each process exposes all names; those that are not its own stay at 0.",
+        "Several receivers on one port (`ingest.processes`) tell their sum, whichever is asked.",
         "",
         "| metric | kind | labels | meaning |",
         "| --- | --- | --- | --- |",

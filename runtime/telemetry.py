@@ -14,6 +14,7 @@ import prometheus_client
 import structlog
 from aiohttp import web
 
+from runtime import members
 from runtime.config import HostPort
 from runtime.metrics import REGISTRY
 
@@ -21,11 +22,6 @@ log = structlog.get_logger()
 
 # Returns what the process waits for before it can do its work, in words; nothing when it is ready.
 WaitsFor = Callable[[], Awaitable[Sequence[str]]]
-
-
-async def ready() -> Sequence[str]:
-    """Wait for nothing: what runs can do its work."""
-    return ()
 
 
 def add_routes(application: web.Application, *, waits_for: WaitsFor) -> None:
@@ -42,7 +38,7 @@ def add_routes(application: web.Application, *, waits_for: WaitsFor) -> None:
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(
-            body=prometheus_client.generate_latest(REGISTRY),
+            body=prometheus_client.generate_latest(members.exposed(REGISTRY)),
             headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
         )
 

@@ -9,10 +9,8 @@ from typing import Literal
 
 from buffer.port import Backlog, Producer, Record
 from ingest.service import IngestService, serve
-from runtime import telemetry
 from runtime.config import Config
 from runtime.errors import BufferFull, BufferUnavailable
-from runtime.telemetry import WaitsFor
 
 
 class RecordingProducer:
@@ -58,11 +56,9 @@ class RecordingProducer:
 
 
 @asynccontextmanager
-async def running_ingest(
-    producer: Producer, *, waits_for: WaitsFor = telemetry.ready, **settings: object
-) -> AsyncIterator[IngestService]:
+async def running_ingest(producer: Producer, **settings: object) -> AsyncIterator[IngestService]:
     """Run a real ingest on free ports, with these settings of its section."""
     free: dict[str, object] = {"endpoint": "127.0.0.1:0"}
     config = Config.model_validate({"ingest": {"grpc": free, "http": free, **settings}})
-    async with serve(config, producer, waits_for=waits_for) as service:
+    async with serve(config, producer) as service:
         yield service

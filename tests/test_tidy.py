@@ -29,7 +29,12 @@ VENDORS = {
     "chdb": ("store/embedded/engine.py",),
     "grpc": ("ingest/grpc_receiver.py", "ingest/status.py"),
     "sqlite3": ("buffer/sqlite_log.py",),
-    "prometheus_client": ("runtime/metrics.py", "runtime/telemetry.py", "cli/status.py"),
+    "prometheus_client": (
+        "runtime/metrics.py",
+        "runtime/members.py",
+        "runtime/telemetry.py",
+        "cli/status.py",
+    ),
 }
 MODULE_LINES_MAX, MODULE_LINES_MEDIAN_MAX, FUNCTION_LINES_MAX = 500, 150, 70
 

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from ingest.readiness import CHECK_SECONDS_MIN
 from runtime.metrics import REGISTRY
 from tests.fakes import RecordingProducer, running_ingest
 from tests.samples import as_json, request, span, spans_of
@@ -314,13 +315,9 @@ def _discarded(signal: str) -> float:
 
 async def test_tells_an_operator_how_it_is(producer: RecordingProducer) -> None:
     """Alive is not ready: /readyz names what the process waits for."""
-    waiting_for = ["the buffer"]
-
-    async def waits_for() -> list[str]:
-        return waiting_for
-
+    producer.mode = "failing"
     async with (
-        running_ingest(producer, waits_for=waits_for) as service,
+        running_ingest(producer) as service,
         aiohttp.ClientSession() as session,
     ):
         client = Client(f"http://127.0.0.1:{service.http_port}", session)
@@ -330,8 +327,12 @@ async def test_tells_an_operator_how_it_is(producer: RecordingProducer) -> None:
             return status, body
 
         assert await get("/healthz") == (200, b'{"alive": true}')
-        assert await get("/readyz") == (503, b'{"ready": false, "waiting_for": ["the buffer"]}')
-        waiting_for.clear()
+        assert await get("/readyz") == (
+            503,
+            b'{"ready": false, "waiting_for": ["buffer: the log is away"]}',
+        )
+        producer.mode = "ok"
+        await asyncio.sleep(CHECK_SECONDS_MIN)
         assert await get("/readyz") == (200, b'{"ready": true, "waiting_for": []}')
         status, body = await get("/metrics")
         assert status == 200
