@@ -1,19 +1,19 @@
-"""One child process of the supervisor: started, watched, restarted, stopped."""
+"""A child process: started, watched, restarted, stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import structlog
 
+from runtime import lifecycle
 from runtime.errors import ConfigError
-from runtime.lifecycle import FOLLOW_PARENT
 
 log = structlog.get_logger()
 
@@ -27,24 +27,34 @@ _STEADY_SECONDS = 10.0
 
 
 class Child:
-    """A process that is kept running until it is told to stop. Its id is in DIR/run/NAME.pid."""
+    """
+    A process that is kept running until it is told to stop.
+
+    Its id is in `folder`/NAME.pid, where a folder is given. `on_end` is called each time that it
+    has ended, before it is started again.
+    """
 
     def __init__(
         self,
         name: str,
         command: Callable[[], Sequence[str]],
         *,
-        folder: Path,
         stop_seconds_max: float,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.restarts = 0
         self._command = command
-        self._pid_file = folder / f"{name}.pid"
         self._stop_seconds_max = stop_seconds_max
+        self._pid_file = folder / f"{name}.pid" if folder else None
+        self._environment = environment or {}
         self._output = output
+        self._on_end = on_end
         self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
         self._stopping = False
 
     async def keep_running(self) -> None:
@@ -72,6 +82,8 @@ class Child:
     async def stop(self) -> None:
         """Ask the process to stop; past its time, make it."""
         self._stopping = True
+        async with self._starting:
+            pass  # what is being started now has to be stopped as well
         if self._process is None or self._process.returncode is not None:
             return
         with suppress(ProcessLookupError):
@@ -84,18 +96,56 @@ class Child:
                 await self._process.wait()
 
     async def _run_once(self) -> int:
-        # The child watches its standard input: it closes when the supervisor dies, however.
-        self._process = await asyncio.create_subprocess_exec(
+        async with self._starting:
+            process = self._process = await self._start()
+        if self._pid_file:
+            self._pid_file.write_text(f"{process.pid}\n", encoding="ascii")
+        try:
+            return await process.wait()
+        finally:
+            if self._pid_file:
+                self._pid_file.unlink(missing_ok=True)
+            if self._on_end:
+                self._on_end()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        # The child watches its standard input: it closes when its parent dies, however.
+        return await asyncio.create_subprocess_exec(
             *self._command(),
             stdin=asyncio.subprocess.PIPE,
             stdout=self._output,
             stderr=self._output,
-            env={**os.environ, FOLLOW_PARENT: "1"},
+            env={**os.environ, **self._environment, lifecycle.FOLLOW_PARENT: "1"},
             # Ctrl-C reaches the whole terminal; the children are stopped in order instead.
             start_new_session=True,
         )
-        self._pid_file.write_text(f"{self._process.pid}\n", encoding="ascii")
+
+
+async def run_until_stopped(
+    running: Coroutine[Any, Any, None], stop_children: Callable[[], Awaitable[None]]
+) -> None:
+    """
+    Be the parent of what `running` keeps running, until told to stop or until it fails.
+
+    Raises:
+        ConfigError: a child cannot start with its settings; it has said why.
+    """
+    async with lifecycle.stop_signals() as stop:
+        tasks = asyncio.create_task(running)
+        stopping = asyncio.create_task(stop.wait())
         try:
-            return await self._process.wait()
+            await asyncio.wait({tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            log.info("stopping")
+            await stop_children()
         finally:
-            self._pid_file.unlink(missing_ok=True)
+            stopping.cancel()
+            tasks.cancel()
+            await asyncio.gather(tasks, return_exceptions=True)
+    if not tasks.cancelled() and (error := tasks.exception()):
+        raise _first(error)
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

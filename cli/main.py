@@ -41,7 +41,7 @@ def store(invocation: Invocation) -> None:
 @with_settings
 def ingest(invocation: Invocation) -> None:
     """Run the receiver: OTLP over gRPC and HTTP into the buffer."""
-    _run("ingest", invocation, lambda: processes.ingest(invocation.config))
+    _run("ingest", invocation, lambda: processes.ingest(invocation))
 
 
 @cli.command()

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+import structlog
+
+from cli import receivers
 from cli.buffers import name_of, open_consumer, open_producer
-from runtime import checks, lifecycle
+from cli.invocation import Invocation
+from runtime import checks, lifecycle, members
 from runtime.config import Config
 
 
@@ -32,15 +36,25 @@ async def store(config: Config) -> None:
         await stop.wait()
 
 
-async def ingest(config: Config) -> None:
-    """Receive until told to stop."""
+async def ingest(invocation: Invocation) -> None:
+    """Receive until told to stop, in this process or in several children of it."""
+    member = members.own_name()
+    if invocation.config.ingest.processes == 1 or member:
+        await _receive(invocation.config, member)
+    else:
+        await receivers.run(invocation)
+
+
+async def _receive(config: Config, member: str | None) -> None:
     from ingest import service
 
+    if member:
+        structlog.contextvars.bind_contextvars(process=member)
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(lifecycle.stop_signals())
         producer = await open_producer(config, "spans")
         stack.push_async_callback(producer.close)
-        await stack.enter_async_context(service.serve(config, producer))
+        await stack.enter_async_context(service.serve(config, producer, share_ports=bool(member)))
         await stop.wait()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import aiohttp
 import structlog
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 
 _TERMINAL_SECONDS = 1.0
 _LOG_SECONDS = 10.0
+# A start with nothing amiss is over by then, and needs no word about what it waits for.
+_START_SECONDS = 4.0
 _ASK_SECONDS_MAX = 2.0
 
 Metrics = dict[str, float]
@@ -28,7 +31,7 @@ Metrics = dict[str, float]
 class Status:
     """One look at the running pipeline."""
 
-    ready: bool
+    waiting_for: list[str]
     accepted_spans: int
     stored_spans: int
     backlog_bytes: int
@@ -49,6 +52,8 @@ class StatusBoard:
         self._config = config
         self._worker_telemetry = worker_telemetry
         self._restarts = restarts
+        # Why the store is not migrated yet, which the worker is started after.
+        self.store_trouble = ""
 
     async def show(self) -> None:
         """Show the status until cancelled."""
@@ -66,7 +71,12 @@ class StatusBoard:
                 await asyncio.sleep(_TERMINAL_SECONDS)
 
     async def _show_lines(self, session: aiohttp.ClientSession) -> None:
-        while not (await self._look(session)).ready:
+        loop = asyncio.get_running_loop()
+        tell_at = loop.time() + _START_SECONDS
+        while waiting_for := (await self._look(session)).waiting_for:
+            if loop.time() >= tell_at:
+                log.warning("waiting", waiting_for=waiting_for)
+                tell_at = loop.time() + _LOG_SECONDS
             await asyncio.sleep(0.1)
         log.info("ready", **{name: str(address) for name, address in self._addresses()})
         while True:
@@ -74,7 +84,7 @@ class StatusBoard:
             status = await self._look(session)
             log.info(
                 "status",
-                ready=status.ready,
+                waiting_for=status.waiting_for,
                 accepted_spans=status.accepted_spans,
                 stored_spans=status.stored_spans,
                 backlog_bytes=status.backlog_bytes,
@@ -94,7 +104,7 @@ class StatusBoard:
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         for name, address in self._addresses():
             table.add_row(name.replace("_", " "), str(address))
-        table.add_row("state", "ready" if status.ready else "starting …")
+        table.add_row("state", "\n".join(status.waiting_for) or "ready")
         table.add_row("spans accepted", f"{status.accepted_spans:,}")
         table.add_row("spans stored", f"{status.stored_spans:,}")
         table.add_row("waiting", f"{status.backlog_bytes / 2**20:,.1f} MiB")
@@ -104,12 +114,18 @@ class StatusBoard:
         return table
 
     async def _look(self, session: aiohttp.ClientSession) -> Status:
+        addresses = {
+            "ingest": self._config.ingest.http.endpoint,
+            "worker": self._worker_telemetry(),
+        }
         ingest, worker = await asyncio.gather(
-            _scrape(session, self._config.ingest.http.endpoint),
-            _scrape(session, self._worker_telemetry()),
+            *(_scrape(session, address) for address in addresses.values())
+        )
+        troubles = await asyncio.gather(
+            *(_troubles(session, name, address) for name, address in addresses.items())
         )
         return Status(
-            ready=bool(ingest) and bool(worker),
+            waiting_for=[*filter(None, [self.store_trouble]), *chain.from_iterable(troubles)],
             accepted_spans=int(ingest.get("otelcol_receiver_accepted_spans_total", 0)),
             stored_spans=int(worker.get("sessiontrail_inserted_spans_total", 0)),
             backlog_bytes=int(worker.get("sessiontrail_backlog_bytes", 0)),
@@ -130,3 +146,13 @@ async def _scrape(session: aiohttp.ClientSession, address: HostPort) -> Metrics:
         for sample in family.samples:
             metrics[sample.name] = metrics.get(sample.name, 0.0) + sample.value
     return metrics
+
+
+async def _troubles(session: aiohttp.ClientSession, name: str, address: HostPort) -> list[str]:
+    """Return what a process waits for, itself included while it does not answer."""
+    try:
+        async with session.get(f"http://{address}/readyz") as response:
+            answer = await response.json()
+    except (aiohttp.ClientError, TimeoutError):
+        return [f"{name}: no answer yet"]
+    return [f"{name} waits for {reason}" for reason in answer["waiting_for"]]

@@ -13,25 +13,22 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
-import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed
 
-from cli.child import Child
+from cli.child import Child, run_until_stopped
 from cli.invocation import Invocation
 from cli.status import StatusBoard
-from runtime import lifecycle
 from runtime.config import Config, HostPort
 from runtime.errors import ConfigError, RetryableError
 from schemas import migrate
 from store.client import Store
 
-log = structlog.get_logger()
-
 # In all less than the 30 s in which a stop must be over.
-_STOP_SECONDS_MAX = {"ingest": 10.0, "worker": 10.0, "store": 7.0}
+_STOP_SECONDS_MAX = {"ingest": 11.0, "worker": 10.0, "store": 7.0}
 
 
 async def up(invocation: Invocation) -> None:
@@ -67,54 +64,41 @@ async def up(invocation: Invocation) -> None:
             worker_telemetry=lambda: telemetry.address,
             restarts=lambda: sum(child.restarts for child in children.values()),
         )
-        async with lifecycle.stop_signals() as stop:
-            await _run_until(stop, invocation.config, children, board)
-
-
-async def _run_until(
-    stop: asyncio.Event, config: Config, children: dict[str, Child], board: StatusBoard
-) -> None:
-    running = asyncio.create_task(_run(config, children, board))
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        log.info("stopping")
-        # Against the stream: nothing new comes in, what is in hand is finished, the store last.
-        for name in ("ingest", "worker", "store"):
-            await children[name].stop()
-    finally:
-        stopping.cancel()
-        if not running.done():
-            running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    if not running.cancelled() and (error := running.exception()):
-        raise _first(error)
+        await run_until_stopped(_run(invocation.config, children, board), partial(_stop, children))
 
 
 async def _run(config: Config, children: dict[str, Child], board: StatusBoard) -> None:
     async with asyncio.TaskGroup() as tasks:
         if not config.store.url:
             tasks.create_task(children["store"].keep_running())
-        await _migrate(config)
+        # Needs the buffer alone: what comes in before the store is there waits in it.
         tasks.create_task(children["ingest"].keep_running())
-        tasks.create_task(children["worker"].keep_running())
         tasks.create_task(board.show())
+        await _migrate(config, board)
+        tasks.create_task(children["worker"].keep_running())
 
 
-async def _migrate(config: Config) -> None:
+async def _stop(children: dict[str, Child]) -> None:
+    # Against the stream: nothing new comes in, what is in hand is finished, the store last.
+    for name in ("ingest", "worker", "store"):
+        await children[name].stop()
+
+
+async def _migrate(config: Config, board: StatusBoard) -> None:
     """Migrate as soon as the store answers, however long that takes."""
+
+    def before_sleep(state: RetryCallState) -> None:
+        board.store_trouble = f"store: {state.outcome.exception()}" if state.outcome else ""
+
     async with Store(config.store) as store:
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(RetryableError), wait=wait_fixed(0.1)
+            retry=retry_if_exception_type(RetryableError),
+            wait=wait_fixed(0.1),
+            before_sleep=before_sleep,
         ):
             with attempt:
                 await migrate.migrate(store, durable=not config.store.url)
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    board.store_trouble = ""
 
 
 class _Telemetry:

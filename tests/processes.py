@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
+import psutil
 from clickhouse_connect.driver.client import Client
+from prometheus_client.parser import text_string_to_metric_families
 
 from runtime import settings
 from runtime.config import Config, HostPort, StoreConfig
@@ -90,20 +92,97 @@ def migrate(store: Store) -> None:
 
 
 @contextmanager
-def store(folder: Path, *, address: HostPort | None = None) -> Iterator[Store]:
-    """Run the embedded store alone, migrated."""
+def store(
+    folder: Path, *, address: HostPort | None = None, migrated: bool = True
+) -> Iterator[Store]:
+    """Run the embedded store alone."""
     running = Store(address=address or HostPort("127.0.0.1", free_port()))
     process = subprocess.Popen(
         [COMMAND, "store", f"--data-dir={folder}", f"--set=store.endpoint={running.address}"]
     )
     try:
         wait_until(lambda: running.answers("SELECT 1"), what="the store answers")
-        migrate(running)
+        if migrated:
+            migrate(running)
         yield running
     finally:
         running.close()
         process.terminate()
         process.wait(timeout=30)
+
+
+@dataclass(kw_only=True)
+class Ingest:
+    """A running `sessiontrail ingest`, of one process or of several."""
+
+    folder: Path
+    grpc: str
+    http: str
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes that receive; with one, that is the command itself."""
+        parent = psutil.Process(self.process.pid)
+        return parent.children() or [parent]
+
+    def is_ready(self) -> bool:
+        """Return whether it, or one of its processes, takes spans."""
+        return answer(f"{self.http}/readyz")[0] == 200
+
+    def metric(self, name: str) -> float:
+        """Return a metric, summed over its labels, as one of the processes tells it."""
+        status, text = answer(f"{self.http}/metrics")
+        assert status == 200
+        families = text_string_to_metric_families(text)
+        return sum(s.value for family in families for s in family.samples if s.name == name)
+
+    def stop(self) -> int:
+        """Ask for the end as an operator would, and return the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+def answer(url: str) -> tuple[int, str]:
+    """Return the status and the body that a URL answers with, over a connection of its own."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return 0, ""
+
+
+@contextmanager
+def ingest(
+    folder: Path, *, processes: int, ports: tuple[int, int] | None = None
+) -> Iterator[Ingest]:
+    """Run ingest alone, in so many processes, and stop it in the end."""
+    grpc, http = (f"127.0.0.1:{port}" for port in ports or (free_port(), free_port()))
+    process = subprocess.Popen(ingest_command(folder, processes=processes, grpc=grpc, http=http))
+    running = Ingest(folder=folder, grpc=grpc, http=f"http://{http}", process=process)
+    try:
+        wait_until(
+            lambda: running.is_ready() and len(running.members()) == processes,
+            what="ingest is ready",
+        )
+        yield running
+    finally:
+        if process.poll() is None:
+            running.stop()
+
+
+def ingest_command(folder: Path, *, processes: int, grpc: str, http: str) -> list[str | Path]:
+    """Return the command line of an ingest."""
+    return [
+        COMMAND,
+        "ingest",
+        f"--data-dir={folder}",
+        f"--set=ingest.processes={processes}",
+        f"--set=ingest.grpc.endpoint={grpc}",
+        f"--set=ingest.http.endpoint={http}",
+    ]
 
 
 @dataclass(kw_only=True)
@@ -145,12 +224,18 @@ class Pipeline:
 
     def is_ready(self) -> bool:
         """Return whether spans are taken and sessions can be asked for."""
-        try:
-            with urllib.request.urlopen(f"{self.http}/readyz", timeout=2) as response:
-                ready: bool = response.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+        ready = answer(f"{self.http}/readyz")[0] == 200
         return ready and self.store.answers("SELECT count() FROM sessions")
+
+    def send(self, body: bytes) -> None:
+        """Send a request, and have all of it acknowledged."""
+        request = urllib.request.Request(
+            f"{self.http}/v1/traces",
+            data=body,
+            headers={"Content-Type": "application/x-protobuf"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            assert (response.status, response.read()) == (200, b"")
 
     def wait_for_spans(self, project: str, count: int, *, seconds_max: float = 30.0) -> None:
         """
@@ -182,8 +267,11 @@ class Pipeline:
 
 
 @contextmanager
-def pipeline(folder: Path, *assignments: str) -> Iterator[Pipeline]:
-    """Run everything on free ports, and stop it in the end, whatever happened."""
+def pipeline(folder: Path, *assignments: str, ready: bool = True) -> Iterator[Pipeline]:
+    """
+    Run everything on free ports, from when it is ready on unless told otherwise, and stop it in the
+    end, whatever happened.
+    """
     addresses = {
         key: f"127.0.0.1:{free_port()}"
         for key in (
@@ -205,7 +293,8 @@ def pipeline(folder: Path, *assignments: str) -> Iterator[Pipeline]:
         store=Store(address=config.store.endpoint),
     )
     try:
-        wait_until(running.is_ready, what="the pipeline is ready")
+        if ready:
+            wait_until(running.is_ready, what="the pipeline is ready")
         yield running
     finally:
         if process.poll() is None:
