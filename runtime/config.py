@@ -223,7 +223,8 @@ class IngestConfig(Section):
     http: HttpConfig = HttpConfig()
     processes: PositiveInt = Field(
         default=1,
-        description="How many processes receive, on the same ports. One takes about one core.",
+        description="How many processes receive, on the same ports (Linux). One takes about one "
+        "core. Connections are spread over them, not requests.",
     )
     request_bytes_max: ByteSize = Field(
         default=ByteSize(64 * 2**20),
