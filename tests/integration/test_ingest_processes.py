@@ -23,7 +23,7 @@ from runtime.config import HostPort
 from runtime.errors import ConfigError
 from tests import processes
 from tests.load import Load
-from tests.unit.ingest.samples import request, span
+from tests.samples import request, span
 
 SEED = int(os.environ.get("KILL_SEED", str(random.randrange(2**32))))
 ACCEPTED = "otelcol_receiver_accepted_spans_total"

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.config import HostPort
 from tests import processes
-from tests.unit.ingest.samples import request, span
+from tests.samples import request, span
 
 BODY = request(span(1), span(2)).SerializeToString()
 
