@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import socket
 import sys
 from collections.abc import Iterator
@@ -41,12 +42,14 @@ async def up(invocation: Invocation) -> None:
     with _run_folder(invocation.config) as folder:
         telemetry = _Telemetry(invocation.config)
 
+        kafka = _kafka(invocation.config)
+
         def worker() -> list[str]:
-            return invocation.command_line("worker", telemetry.assignment())
+            return invocation.command_line("worker", telemetry.assignment(), *kafka)
 
         commands = {
             "store": lambda: invocation.command_line("store"),
-            "ingest": lambda: invocation.command_line("ingest"),
+            "ingest": lambda: invocation.command_line("ingest", *kafka),
             "worker": worker,
         }
         children = {
@@ -99,6 +102,20 @@ async def _migrate(config: Config, board: StatusBoard) -> None:
             with attempt:
                 await migrate.migrate(store, durable=not config.store.url)
     board.store_trouble = ""
+
+
+def _kafka(config: Config) -> list[str]:
+    """Return what one command for everything may decide, where the settings leave it open."""
+    kafka = config.buffer.kafka
+    assignments = []
+    if "create" not in kafka.topics.model_fields_set:
+        assignments.append("buffer.kafka.topics.create=true")
+    if not kafka.instance_id:
+        # There is one worker for each data folder, and it comes back to its partitions at once.
+        here = f"{socket.gethostname()}:{config.data_dir.resolve()}"
+        name = hashlib.sha256(here.encode()).hexdigest()[:16]
+        assignments.append(f"buffer.kafka.instance_id=up-{name}")
+    return assignments
 
 
 class _Telemetry:

@@ -7,7 +7,9 @@ that concern it at its start; `sessiontrail validate` asks for all of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from runtime.config import Config, IngestConfig, KafkaBufferConfig, StoreConfig
@@ -80,6 +82,10 @@ def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
             "buffer.kafka.security: cert_file and key_file belong together; set both of them or"
             " neither"
         )
+    for name in ("ca_file", "cert_file", "key_file"):
+        path: Path | None = getattr(security, name)
+        if path and not os.access(path, os.R_OK):
+            yield f"buffer.kafka.security.{name}: {path} cannot be read"
     if 0 < topics.replication < topics.min_insync_replicas:
         yield (
             "buffer.kafka.topics.min_insync_replicas must not be more than replication, or nothing"

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -19,7 +17,7 @@ from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
 from runtime import events
-from runtime.config import KafkaBufferConfig, KafkaSecurityConfig
+from runtime.config import KafkaBufferConfig
 from runtime.errors import BufferUnavailable, ConfigError
 
 # No answer of Kafka is waited for any longer.
@@ -67,7 +65,6 @@ def options(config: KafkaBufferConfig) -> dict[str, Any]:
         "security_protocol": security.protocol.upper(),
     }
     if security.protocol.endswith("ssl"):
-        _check_files(security)
         try:
             given["ssl_context"] = create_ssl_context(
                 cafile=security.ca_file,
@@ -85,13 +82,6 @@ def options(config: KafkaBufferConfig) -> dict[str, Any]:
         given["sasl_plain_username"] = security.user
         given["sasl_plain_password"] = security.password.get_secret_value()
     return given
-
-
-def _check_files(security: KafkaSecurityConfig) -> None:
-    for name in ("ca_file", "cert_file", "key_file"):
-        path: Path | None = getattr(security, name)
-        if path and not os.access(path, os.R_OK):
-            raise ConfigError(f"buffer.kafka.security.{name}: {path} cannot be read")
 
 
 @contextmanager

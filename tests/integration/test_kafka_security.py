@@ -95,5 +95,5 @@ async def test_whoever_is_not_trusted_is_told_so(
 async def test_a_file_that_is_missing_ends_the_start(secure: Cluster) -> None:
     """Waiting would not help."""
     settings = config(secure, "sasl_ssl", "PLAIN", ca_file="/nowhere/ca.pem")
-    with pytest.raises(ConfigError, match=r"ca_file.*/nowhere/ca.pem"):
+    with pytest.raises(ConfigError, match="ca_file"):
         await KafkaProducer.open(settings)
