@@ -79,7 +79,8 @@ KAFKA = "buffer.kind=kafka"
         (["buffer.embedded.value_bytes_max=1MiB"], "buffer.embedded.value_bytes_max must be"),
         ([KAFKA, "buffer.kafka.dead_topic=otlp_spans"], "buffer.kafka.dead_topic must not be"),
         ([KAFKA, "buffer.kafka.security.protocol=sasl_ssl"], "buffer.kafka.security.user: set it"),
-        ([KAFKA, "buffer.kafka.security.key_file=k"], "cert_file and key_file belong together"),
+        ([KAFKA, "buffer.kafka.security.key_file=/dev/null"], "key_file belong together"),
+        ([KAFKA, "buffer.kafka.security.ca_file=none"], "ca_file: none cannot be read"),
         (
             [KAFKA, "buffer.kafka.topics={replication: 2, min_insync_replicas: 3}"],
             "there is no setting 'buffer.kafka.topics'",
