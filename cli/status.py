@@ -22,7 +22,8 @@ _TERMINAL_SECONDS = 1.0
 _LOG_SECONDS = 10.0
 # A start with nothing amiss is over by then, and needs no word about what it waits for.
 _START_SECONDS = 4.0
-_ASK_SECONDS_MAX = 2.0
+# A worker takes up to 5 s for each of the two that it may have to wait for.
+_ASK_SECONDS_MAX = 12.0
 
 Metrics = dict[str, float]
 
@@ -114,15 +115,12 @@ class StatusBoard:
         return table
 
     async def _look(self, session: aiohttp.ClientSession) -> Status:
-        addresses = {
-            "ingest": self._config.ingest.http.endpoint,
-            "worker": self._worker_telemetry(),
-        }
-        ingest, worker = await asyncio.gather(
-            *(_scrape(session, address) for address in addresses.values())
-        )
-        troubles = await asyncio.gather(
-            *(_troubles(session, name, address) for name, address in addresses.items())
+        at_ingest, at_worker = self._config.ingest.http.endpoint, self._worker_telemetry()
+        ingest, worker, *troubles = await asyncio.gather(
+            _scrape(session, at_ingest),
+            _scrape(session, at_worker),
+            _troubles(session, "ingest", at_ingest),
+            _troubles(session, "worker", at_worker),
         )
         return Status(
             waiting_for=[*filter(None, [self.store_trouble]), *chain.from_iterable(troubles)],

@@ -19,15 +19,14 @@ class Readiness:
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._check: asyncio.Task[Sequence[str]] | None = None
-        self._asked_at = 0.0
+        self._answered_at = 0.0
 
     async def waits_for(self) -> Sequence[str]:
         """Return why the buffer takes nothing, in words; nothing when it does."""
         now = asyncio.get_running_loop().time()
         check = self._check
-        if check is None or (check.done() and now - self._asked_at >= CHECK_SECONDS_MIN):
+        if check is None or (check.done() and now - self._answered_at >= CHECK_SECONDS_MIN):
             check = self._check = asyncio.create_task(self._ask())
-            self._asked_at = now
         # Not cancelled when it takes too long: asking again would not be answered sooner.
         answered, _ = await asyncio.wait({check}, timeout=_ANSWER_SECONDS_MAX)
         return check.result() if answered else ["buffer: no answer in time"]
@@ -37,4 +36,6 @@ class Readiness:
             await self._producer.check()
         except PipelineError as error:
             return [f"buffer: {error}"]
+        finally:
+            self._answered_at = asyncio.get_running_loop().time()
         return []
