@@ -26,6 +26,7 @@ ANSWER_SECONDS_MAX = 10.0
 RECORD_BYTES_RESERVED = 1024
 
 _OPEN_SECONDS_MAX = 20.0
+_CLOSE_SECONDS_MAX = 2.0
 _RETRY_SECONDS_MAX = 2.0
 
 Client = TypeVar("Client")
@@ -118,6 +119,7 @@ class Kept(Generic[Client]):
         self._trouble = "Kafka has not answered yet"
         self._closed = False
         self._closing: set[asyncio.Future[None]] = set()
+        self._attempt: asyncio.Future[Client] | None = None
         self._start_opening()
 
     async def get(self, *, seconds_max: float) -> Client:
@@ -133,7 +135,7 @@ class Kept(Generic[Client]):
             # Once it is known that it takes longer, nobody is kept waiting.
             first: set[asyncio.Future[Any]] = {self._opening, self._failed}
             await asyncio.wait(first, timeout=seconds_max, return_when=asyncio.FIRST_COMPLETED)
-        if not self._is_open:
+        if not self._opening.done() or self._opening.cancelled():
             raise BufferUnavailable(self._trouble)
         return self._opening.result()
 
@@ -147,16 +149,20 @@ class Kept(Generic[Client]):
 
     async def close(self) -> None:
         """Let go of everything; nothing is opened any more. May be called twice."""
-        if self._is_open:
-            self._discard(self._opening.result())
-        self._closed = True
-        self._opening.cancel()
-        await asyncio.wait([self._opening])
+        if not self._closed:
+            if self._is_open:
+                self._discard(self._opening.result())
+            self._closed = True
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+            await self._end_attempt()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     @property
     def _is_open(self) -> bool:
-        return not self._closed and self._opening.done() and not self._opening.cancelled()
+        opening = self._opening
+        is_done = opening.done() and not opening.cancelled() and opening.exception() is None
+        return is_done and not self._closed
 
     def _start_opening(self) -> None:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -166,6 +172,18 @@ class Kept(Generic[Client]):
         closing = asyncio.ensure_future(self._close(client))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+    async def _end_attempt(self) -> None:
+        """Let an attempt come to its end: cancelled, aiokafka would leave its connections open."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is None:
+            return
+        ended, _ = await asyncio.wait([attempt], timeout=_CLOSE_SECONDS_MAX)
+        if not ended:
+            attempt.cancel()
+            await asyncio.wait([attempt])
+        elif attempt.exception() is None:
+            self._discard(attempt.result())
 
     async def _keep_opening(self) -> Client:
         def before_sleep(state: RetryCallState) -> None:
@@ -180,7 +198,10 @@ class Kept(Generic[Client]):
             before_sleep=before_sleep,
         ):
             with attempt:
-                return await self._open()
+                self._attempt = asyncio.ensure_future(self._open())
+                client = await asyncio.shield(self._attempt)
+                self._attempt = None
+                return client
         raise AssertionError("unreachable: the retry never gives up")
 
 

@@ -40,6 +40,7 @@ _RECORDS_MAX = 16
 # aiokafka holds one fetch of each partition, compressed, and fetches no more until it is read.
 _FETCH_BYTES_MAX = 4 * 1024 * 1024
 _FOR_EVER_MILLISECONDS = 2**31 - 1
+_LONG_AGO = float("-inf")
 
 
 class KafkaConsumer:
@@ -55,7 +56,7 @@ class KafkaConsumer:
         self._options = options(config)
         self._topic = Topic(config)
         self._topic_id = ""
-        self._described = 0.0
+        self._described = _LONG_AGO
         self._in_hand = InHand()
         self._waiting = Waiting()
         self._next: dict[Partition, Offset] = {}
@@ -174,8 +175,7 @@ class KafkaConsumer:
         except (TimeoutError, NoOffsetForPartitionError, ConsumerStoppedError):
             return  # a rebalance; aiokafka looked before the partition was placed; a new client
         except OffsetOutOfRangeError as error:
-            for place in error.args[0]:
-                self._in_hand.displace(place.partition)
+            self._displace(*(place.partition for place in error.args[0]))
             return
         except KafkaError as error:
             self._kept.give_up(consumer, why=repr(error))
@@ -193,11 +193,10 @@ class KafkaConsumer:
         still the one that we know: offsets of another one mean nothing.
         """
         async with self._placing:
-            assigned = {place.partition for place in consumer.assignment()}
-            is_time = time.monotonic() >= self._described + _DESCRIBE_SECONDS
-            if not (is_time or assigned - self._in_hand.committed.keys()):
+            if time.monotonic() < self._described + _DESCRIBE_SECONDS:
                 return
             description = await self._describe(consumer)
+            assigned = {place.partition for place in consumer.assignment()}
             missing = [
                 partition
                 for partition in assigned - self._in_hand.committed.keys()
@@ -225,7 +224,6 @@ class KafkaConsumer:
         except UnknownTopic as error:
             self._kept.give_up(consumer, why=str(error))
             raise
-        self._described = time.monotonic()
         if self._config.instance_id and not self._rebalances.is_checked:
             # A member that comes back under its name is given what it had, although the topic may
             # have other partitions by now; only if the leader asks is everything shared out anew.
@@ -237,6 +235,7 @@ class KafkaConsumer:
                 events.log_recreated(self._topic.name)
                 self._release()
             self._topic_id = description.id
+        self._described = time.monotonic()
         return description
 
     def _start(
@@ -261,10 +260,14 @@ class KafkaConsumer:
 
     def _release(self) -> None:
         """Let go of every partition. What is in hand of them will not be committed."""
-        for partition in self._in_hand.committed:
-            self._in_hand.displace(partition)
+        self._displace(*self._in_hand.committed)
         self._next.clear()
         self._waiting.clear()
+
+    def _displace(self, *partitions: Partition) -> None:
+        for partition in partitions:
+            self._in_hand.displace(partition)
+        self._described = _LONG_AGO  # there is something to place, and no time to lose
 
     def _new_rebalances(self) -> Rebalances:
         return Rebalances(

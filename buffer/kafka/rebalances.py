@@ -37,8 +37,9 @@ class Rebalances(ConsumerRebalanceListener):
 
     async def wait(self, seconds_max: float) -> bool:
         """Return whether the partitions are given, after a while if need be."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), seconds_max)
+        if not self.is_over:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), seconds_max)
         return self.is_over
 
     def go_on(self) -> None:

@@ -101,7 +101,11 @@ class Topic:
             UnknownTopic: there is none of that name.
             BufferUnavailable: no broker answers.
         """
-        response = await self._ask(partial(_send, None, TopicMetadataRequest(self.name)))
+        try:
+            response = await self._ask(partial(_send, None, TopicMetadataRequest(self.name)))
+        except NotImplementedError as error:
+            servers = ", ".join(self._config.bootstrap_servers)
+            raise BufferUnavailable(f"Kafka at {servers} is older than 3.0.") from error
         [(error_code, _, topic_id, _, partitions, *_)] = response.topics
         if error_code == _UNKNOWN_TOPIC:
             raise UnknownTopic(

@@ -206,6 +206,24 @@ async def test_an_unfit_topic_is_refused_until_it_is_mended(
     assert values(await consume(consumer, len(await append(producer, 1)))) == [b"000000"]
 
 
+async def test_too_few_replicas_are_a_reason_and_a_refusal(log: Log) -> None:
+    """Nothing is acknowledged that some brokers do not have, and it goes on when they do."""
+    await log.create()
+    await configure(log, {"min.insync.replicas": "2"})
+    producer, consumer = await log.open_producer(), await log.open_consumer()
+    with pytest.raises(BufferUnavailable, match="needs 2 replicas in sync"):
+        await producer.check()
+    with pytest.raises(BufferUnavailable, match="did not answer in time"):
+        await producer.append(Record(value=b"too early"))
+    await configure(log, {"min.insync.replicas": "1"})
+    await producer.check()
+    [appended] = await append(producer, 1)
+    # What was told as not confirmed may be there all the same: aiokafka goes on trying.
+    found = values(await consume(consumer, 1))
+    found += values(await _consume_for(consumer, 1.0))
+    assert set(found) - {b"too early"} == {appended}
+
+
 async def test_a_missing_topic_is_waited_for_unless_it_may_be_created(log: Log) -> None:
     """Nothing is created without leave; with it, as the settings say."""
     producer = await log.open_producer()
