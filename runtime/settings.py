@@ -161,7 +161,7 @@ def _from_environment(environment: Mapping[str, str], problems: list[str]) -> _S
         if not name.startswith(ENVIRONMENT_PREFIX) or _KUBERNETES.fullmatch(name):
             continue
         if name in keys:
-            yield keys[name], _scalar(value), name
+            yield keys[name], _value(keys[name], value), name
         else:
             problems.append(f"{name} sets nothing.{_nearest(name, list(keys))}")
 
@@ -171,12 +171,15 @@ def _from_assignments(assignments: Sequence[str], problems: list[str]) -> _Sourc
         key, equals, value = assignment.partition("=")
         if equals:
             # The value is not repeated: it may be a password.
-            yield key.strip(), _scalar(value), "--set"
+            yield key.strip(), _value(key.strip(), value), "--set"
         else:
             problems.append(f"--set {assignment}: write key=value")
 
 
-def _scalar(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
+    """Return what YAML makes of the text; a password of digits stays the text that it is."""
+    if any(field.annotation in {str, SecretStr} for name, field, _ in fields() if name == key):
+        return text
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:

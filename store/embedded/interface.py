@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from socket import gethostname
 from typing import IO
 
 from aiohttp import web
 
+from runtime import telemetry
 from runtime.errors import StoreRefused
 from store.embedded import body, reply, statement
 from store.embedded.auth import authenticate
@@ -43,6 +45,7 @@ class Interface:
         application = web.Application(client_max_size=_FORM_BYTES_MAX)
         application.router.add_get("/ping", _ok)
         application.router.add_get("/replicas_status", _ok)
+        telemetry.add_routes(application, waits_for=_waits_for)
         application.router.add_get("/", self._get)
         application.router.add_post("/", self._post)
         return application
@@ -161,6 +164,10 @@ async def _form(request: web.Request) -> dict[str, str]:
             )
         fields[name] = value
     return fields
+
+
+async def _waits_for() -> Sequence[str]:
+    return ()  # who answers has the folder and its engine
 
 
 async def _ok(_: web.Request) -> web.Response:

@@ -243,6 +243,14 @@ def test_answers_a_get(http: Http, target: str, expected: bytes) -> None:
     assert (200, expected) == (response.status, body)
 
 
+@pytest.mark.parametrize("target", ["healthz", "readyz", "metrics"])
+def test_answers_what_every_process_answers(http: Http, target: str) -> None:
+    """Health and metrics stand beside ClickHouse's own paths."""
+    response, body = http(target, method="GET")
+    assert response.status == 200
+    assert body
+
+
 def test_a_get_only_reads(http: Http, client: Client) -> None:
     """A GET that would change something is refused, as links must be harmless."""
     for sql in ("INSERT INTO fresh.t VALUES (1, '')", "DROP TABLE fresh.t", "SET readonly = 0"):

@@ -83,6 +83,15 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None:
         settings.load(file=file, environment={})
 
 
+def test_a_password_of_digits_is_text() -> None:
+    """Whatever YAML would make of it."""
+    config = settings.load(
+        environment={"SESSIONTRAIL_STORE_PASSWORD": "0123"}, assignments=["store.user=007"]
+    )
+    assert config.store.password.get_secret_value() == "0123"
+    assert config.store.user == "007"
+
+
 def test_sizes_and_lists_are_read_as_people_write_them() -> None:
     """64MiB is a size; a list is YAML."""
     config = settings.load(
