@@ -118,6 +118,7 @@ class Kept(Generic[Client]):
         self._close = close
         self._trouble = "Kafka has not answered yet"
         self._closed = False
+        self._one_at_a_time = asyncio.Lock()
         self._closing: set[asyncio.Future[None]] = set()
         self._attempt: asyncio.Future[Client] | None = None
         self._start_opening()
@@ -149,14 +150,14 @@ class Kept(Generic[Client]):
 
     async def close(self) -> None:
         """Let go of everything; nothing is opened any more. May be called twice."""
-        if not self._closed:
+        async with self._one_at_a_time:  # who comes second may rely on it as well
             if self._is_open:
                 self._discard(self._opening.result())
             self._closed = True
             self._opening.cancel()
             await asyncio.wait([self._opening])
             await self._end_attempt()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+            await asyncio.gather(*self._closing, return_exceptions=True)
 
     @property
     def _is_open(self) -> bool:

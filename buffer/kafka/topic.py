@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.offset import OffsetRequest
-from tenacity import AsyncRetrying, retry_if_exception, wait_fixed
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from buffer.kafka.connection import (
     ANSWER_SECONDS_MAX,
@@ -46,7 +52,7 @@ class Description:
 
     id: str
     leaders: Mapping[Partition, int]  # -1 where there is none
-    in_sync: Mapping[Partition, int]  # how many replicas are
+    replicas: Sequence[tuple[Sequence[int], Sequence[int]]]  # of each, those in sync and all
 
     @property
     def partitions(self) -> set[Partition]:
@@ -76,7 +82,14 @@ class Topic:
             if not self._config.topics.create:
                 raise
             await self._create()
-            await self.describe()
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(UnknownTopic),  # some broker has not heard of it yet
+                stop=stop_after_delay(ANSWER_SECONDS_MAX / 2),
+                wait=wait_fixed(_RETRY_SECONDS),
+                reraise=True,
+            ):
+                with attempt:
+                    await self.describe()
         settings = await self._settings()
         # No settings: we may not read them. What does not fit will be refused by the broker.
         if "compact" in settings.get("cleanup.policy", ""):
@@ -117,7 +130,7 @@ class Topic:
         return Description(
             id=topic_id.hex(),
             leaders={partition: leader for _, partition, leader, *_ in partitions},
-            in_sync={partition: len(in_sync) for _, partition, _, _, _, in_sync, *_ in partitions},
+            replicas=[(in_sync, replicas) for _, _, _, _, replicas, in_sync, *_ in partitions],
         )
 
     async def check(self) -> None:
@@ -135,7 +148,7 @@ class Topic:
                 " away?"
             )
         needed = int((await self._settings()).get("min.insync.replicas", 1))
-        if min(description.in_sync.values(), default=0) < needed:
+        if any(len(in_sync) < min(needed, len(all_)) for in_sync, all_ in description.replicas):
             raise BufferUnavailable(
                 f"The topic {self.name} needs {needed} replicas in sync (min.insync.replicas), and"
                 " some partition has fewer: is a broker away?"

@@ -14,7 +14,7 @@ import pytest
 
 from tests.deployment import Deployment, deployment
 from tests.kafka.cluster import Cluster
-from tests.kafka.topics import delete_topic
+from tests.kafka.topics import configure_topic, delete_topic
 from tests.load import Load
 from tests.processes import wait_until
 
@@ -167,5 +167,13 @@ def test_leading_brokers_die(topic_name: str, tmp_path: Path) -> None:
             )
             cluster.start(leader)
             cluster.wait_in_sync(topic_name)
+        configure_topic(cluster, topic_name, min_insync_replicas=3)
+        cluster.kill(leader)
+        wait_until(lambda: not deployed.is_ready("ingest"), what="too few replicas are a reason")
+        acknowledged = len(load.acknowledged)
+        time.sleep(5)
+        assert len(load.acknowledged) == acknowledged
+        cluster.start(leader)
+        deployed.wait_until_ready("ingest")
         load.stop()
         deployed.assert_exact(load)

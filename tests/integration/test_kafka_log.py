@@ -6,12 +6,12 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 import pytest
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from buffer.kafka import KafkaConsumer, KafkaProducer
@@ -20,7 +20,7 @@ from runtime import metrics
 from runtime.config import KafkaBufferConfig, KafkaTopicsConfig
 from runtime.errors import BufferUnavailable
 from tests.kafka.cluster import Cluster
-from tests.kafka.topics import create_topic, delete_topic
+from tests.kafka.topics import configure_topic, create_topic, delete_topic
 
 End = TypeVar("End", KafkaProducer, KafkaConsumer)
 
@@ -39,6 +39,10 @@ class Log:
     async def create(self, *, partitions: int = 1) -> None:
         """Create the topic as an operator would."""
         await asyncio.to_thread(create_topic, self.cluster, self.topic, partitions=partitions)
+
+    async def configure(self, **configs: str | int) -> None:
+        """Change the topic's settings, with `_` for each dot."""
+        await asyncio.to_thread(partial(configure_topic, self.cluster, self.topic, **configs))
 
     async def delete(self) -> None:
         """Delete the topic as an operator would."""
@@ -184,8 +188,8 @@ async def test_what_retention_removed_under_a_running_consumer_is_counted(log: L
 @pytest.mark.parametrize(
     ("configs", "in_words"),
     [
-        ({"cleanup.policy": "compact"}, "compacted"),
-        ({"max.message.bytes": "100000"}, "raise its max.message.bytes to 984064"),
+        ({"cleanup_policy": "compact"}, "compacted"),
+        ({"max_message_bytes": "100000"}, "raise its max.message.bytes to 984064"),
     ],
 )
 async def test_an_unfit_topic_is_refused_until_it_is_mended(
@@ -193,7 +197,7 @@ async def test_an_unfit_topic_is_refused_until_it_is_mended(
 ) -> None:
     """A topic that would lose spans takes none, and the refusal says what to do about it."""
     await log.create()
-    await configure(log, configs)
+    await log.configure(**configs)
     producer, consumer = await log.open_producer(), await log.open_consumer()
     with pytest.raises(BufferUnavailable, match=in_words):
         await producer.append(Record(value=b"x"))
@@ -202,26 +206,8 @@ async def test_an_unfit_topic_is_refused_until_it_is_mended(
     with pytest.raises(BufferUnavailable, match=in_words):
         await consumer.consume(value_bytes_max=1, wait_seconds_max=1)
 
-    await configure(log, {"cleanup.policy": "delete", "max.message.bytes": "1048588"})
+    await log.configure(cleanup_policy="delete", max_message_bytes=1_048_588)
     assert values(await consume(consumer, len(await append(producer, 1)))) == [b"000000"]
-
-
-async def test_too_few_replicas_are_a_reason_and_a_refusal(log: Log) -> None:
-    """Nothing is acknowledged that some brokers do not have, and it goes on when they do."""
-    await log.create()
-    await configure(log, {"min.insync.replicas": "2"})
-    producer, consumer = await log.open_producer(), await log.open_consumer()
-    with pytest.raises(BufferUnavailable, match="needs 2 replicas in sync"):
-        await producer.check()
-    with pytest.raises(BufferUnavailable, match="did not answer in time"):
-        await producer.append(Record(value=b"too early"))
-    await configure(log, {"min.insync.replicas": "1"})
-    await producer.check()
-    [appended] = await append(producer, 1)
-    # What was told as not confirmed may be there all the same: aiokafka goes on trying.
-    found = values(await consume(consumer, 1))
-    found += values(await _consume_for(consumer, 1.0))
-    assert set(found) - {b"too early"} == {appended}
 
 
 async def test_a_missing_topic_is_waited_for_unless_it_may_be_created(log: Log) -> None:
@@ -241,10 +227,10 @@ async def test_a_refusal_for_good_does_not_spoil_what_comes_after(log: Log) -> N
     await log.create()
     producer = await log.open_producer()
     await append(producer, 1)
-    await configure(log, {"max.message.bytes": "10000"})
+    await log.configure(max_message_bytes=10_000)
     with pytest.raises(BufferUnavailable):
         await producer.append(Record(value=secrets.token_bytes(20_000)))
-    await configure(log, {"max.message.bytes": "1048588"})
+    await log.configure(max_message_bytes=1_048_588)
     await append(producer, 3, start=1)
     consumer = await log.open_consumer()
     assert values(await consume(consumer, 4)) == [b"%06d" % number for number in range(4)]
@@ -349,12 +335,6 @@ async def cut_off(log: Log, offset: int) -> None:
     """Remove the records of partition 0 before an offset, as retention does in time."""
     async with administration(log) as admin:
         await admin.delete_records({TopicPartition(log.topic, 0): RecordsToDelete(offset)})
-
-
-async def configure(log: Log, settings: dict[str, str]) -> None:
-    """Change the settings of the topic."""
-    async with administration(log) as admin:
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, log.topic, settings)])
 
 
 @asynccontextmanager

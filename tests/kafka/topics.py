@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from tests.kafka.cluster import Cluster
@@ -41,6 +42,17 @@ def create_topic(
     _administer(cluster, create)
     cluster.wait_in_sync(name)
     return name
+
+
+def configure_topic(cluster: Cluster, name: str, **configs: str | int) -> None:
+    """Change settings of a topic, with `_` for each dot."""
+    settings = {key.replace("_", "."): str(value) for key, value in configs.items()}
+    resource = ConfigResource(ConfigResourceType.TOPIC, name, settings)
+
+    async def change(admin: AIOKafkaAdminClient) -> None:
+        await admin.alter_configs([resource])
+
+    _administer(cluster, change)
 
 
 def delete_topic(cluster: Cluster, name: str) -> None:
