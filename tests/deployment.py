@@ -6,6 +6,7 @@ workers, each a process of its own that a test may kill, stop and continue.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import psutil
 from aiokafka.errors import KafkaError
 
 from runtime.config import HostPort
@@ -70,6 +72,12 @@ class Deployment:
         process = self.running.pop(name)
         process.kill()
         process.wait()
+
+    def kill_receiver(self, dice: random.Random) -> None:
+        """Kill one of the receivers with SIGKILL; their parent starts another one."""
+        receivers = psutil.Process(self.running["ingest"].pid).children()
+        if receivers:
+            dice.choice(receivers).kill()
 
     def stop(self, name: str) -> int:
         """Ask a process to end, and return its exit code."""

@@ -40,7 +40,10 @@ def _load(made: Deployment) -> Load:
 
 
 def test_killed_workers_lose_nothing_and_double_nothing(deployed: Deployment) -> None:
-    """Two workers die between every two of their steps, while a third one joins and leaves."""
+    """
+    Two workers die between every two of their steps, while a third one joins and leaves, and now
+    and then a receiver dies as well.
+    """
     dice = random.Random(SEED)
     steps = itertools.cycle(STEPS)
     load = _load(deployed)
@@ -58,6 +61,8 @@ def test_killed_workers_lose_nothing_and_double_nothing(deployed: Deployment) ->
                 kills += 1
         if dice.random() < 0.03:
             _join_or_leave(deployed, dice)
+        if dice.random() < 0.02:
+            deployed.kill_receiver(dice)
     for name in names:
         deployed.kill(name)
         deployed.start_worker(name)
