@@ -204,12 +204,12 @@ class KafkaConsumer:
             ]
             if not missing:
                 return
-            rebalances = self._rebalances.count
+            before = self._rebalances, self._rebalances.count
             begins = await self._topic.offsets(missing, EARLIEST)
             ends = await self._topic.offsets(missing, LATEST)
             committed = await self._topic.committed(missing)
-            if rebalances != self._rebalances.count:
-                return  # they may be somebody else's by now
+            if before != (self._rebalances, self._rebalances.count):
+                return  # they may be somebody else's by now, or this client be given up
             for partition in missing:
                 offset = self._start(
                     partition, begins[partition], ends[partition], committed.get(partition)
@@ -242,18 +242,17 @@ class KafkaConsumer:
         self, partition: Partition, begin: Offset, end: Offset, committed: tuple[Offset, str] | None
     ) -> Offset:
         """Return where to go on. In doubt that is the beginning: what is done twice counts once."""
-        if (
-            partition in self._next
-        ):  # what was read is in hand, and only what comes next was cut off
-            offset = self._next[partition]
+        if partition in self._next:
+            # What was read is in hand or waits; only what comes next was cut off.
+            offset, topic_id = self._next[partition], self._topic_id
         elif committed is None:
             return begin
         else:
             offset, topic_id = committed
-            # No id: somebody set the offset by hand.
-            if offset > end or topic_id not in {self._topic_id, ""}:
-                events.log_recreated(self._topic.name)
-                return begin
+        # No id: somebody set the offset by hand.
+        if offset > end or topic_id not in {self._topic_id, ""}:
+            events.log_recreated(self._topic.name)
+            return begin
         if offset < begin:
             events.records_lost(partition=partition, records=begin - offset)
         return max(offset, begin)
@@ -279,7 +278,7 @@ def _consumed(record: ConsumerRecord) -> ConsumedRecord:
     return ConsumedRecord(
         partition=record.partition,
         offset=record.offset,
-        appended_at_ns=record.timestamp * 1_000_000,
+        appended_at_ns=max(0, record.timestamp) * 1_000_000,  # -1: its writer gave none
         # Other writers may leave out a value, or that of a header.
         record=Record(
             value=record.value or b"",

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from buffer.port import ConsumedRecord, Offset, Partition
 
+_NO_PLACE = 0
+
 
 @dataclass(slots=True, kw_only=True)
 class _Place:
@@ -61,10 +63,11 @@ class InHand:
         self._places.pop(partition, None)
 
     def hand_over(self, record: ConsumedRecord) -> None:
-        """Note that a record of a placed partition is given away."""
+        """Note that a record is given away; one of a partition without a place is not believed."""
+        place = self._places.get(record.partition)
         self._handed_over.setdefault(record.partition, deque()).append(
             _HandedOver(
-                place=self._places[record.partition].number,
+                place=place.number if place else _NO_PLACE,
                 offset=record.offset,
                 appended_at_ns=record.appended_at_ns,
             )

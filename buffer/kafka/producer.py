@@ -130,6 +130,10 @@ class KafkaProducer:
         except KafkaError as error:
             self._kept.give_up(producer, why=repr(error))
             raise
+        except asyncio.CancelledError:
+            # It took too long. Its partition may have lost its leader, and others go on.
+            self._partitioner.leave()
+            raise
 
     async def _open(self) -> AIOKafkaProducer:
         message_bytes_max = await self._topic.prepare()

@@ -30,6 +30,14 @@ class Consuming(RuleBasedStateMachine):
         self.not_done: dict[Partition, list[ConsumedRecord]] = {}
         self.next: dict[Partition, Offset] = {}
 
+    @rule(partition=PARTITIONS, offset=st.integers(0, 30))
+    def hand_over_what_has_no_place(self, partition: Partition, offset: Offset) -> None:
+        """What waited when its partition was lost is handed over, and its commit not believed."""
+        if partition not in self.not_done:
+            record = _record(partition, offset)
+            self.in_hand.hand_over(record)
+            self.batches.append([record])
+
     @rule(partition=PARTITIONS, start=st.integers(0, 30))
     def place(self, partition: Partition, start: Offset) -> None:
         """Start at any offset, also where records of before are still in hand."""
