@@ -164,10 +164,14 @@ class KafkaConsumer:
 
     async def _fetch(self, seconds_max: float) -> None:
         consumer = await self._kept.get(seconds_max=seconds_max)
-        if not await self._rebalances.wait(seconds_max):
-            return
-        await self._place(consumer)
+        is_assigned = await self._rebalances.wait(seconds_max)
+        if is_assigned:
+            await self._place(consumer)
         try:
+            # What goes wrong in the group is kept by aiokafka until somebody asks.
+            consumer._coordinator.check_errors()  # noqa: SLF001
+            if not is_assigned:
+                return
             async with asyncio.timeout(seconds_max + _GRACE_SECONDS):
                 fetched = await consumer.getmany(
                     timeout_ms=int(seconds_max * 1000), max_records=_RECORDS_MAX
@@ -193,6 +197,7 @@ class KafkaConsumer:
         still the one that we know: offsets of another one mean nothing.
         """
         async with self._placing:
+            before = self._rebalances, self._rebalances.count
             if time.monotonic() < self._described + _DESCRIBE_SECONDS:
                 return
             description = await self._describe(consumer)
@@ -200,17 +205,19 @@ class KafkaConsumer:
             missing = [
                 partition
                 for partition in assigned - self._in_hand.committed.keys()
-                if description.leaders.get(partition, -1) != -1
+                if partition in description.leaders
             ]
             if not missing:
                 return
-            before = self._rebalances, self._rebalances.count
             begins = await self._topic.offsets(missing, EARLIEST)
             ends = await self._topic.offsets(missing, LATEST)
             committed = await self._topic.committed(missing)
-            if before != (self._rebalances, self._rebalances.count):
-                return  # they may be somebody else's by now, or this client be given up
-            for partition in missing:
+            # From here on without a pause. Since the first question, nothing may have been taken
+            # from us, nor be about to be; nor may this client have been given up.
+            now = self._rebalances, self._rebalances.count
+            if now != before or not self._rebalances.is_over:
+                return
+            for partition in begins.keys() & ends.keys():
                 offset = self._start(
                     partition, begins[partition], ends[partition], committed.get(partition)
                 )

@@ -112,27 +112,20 @@ class KafkaProducer:
             confirmed = await producer.send(
                 self._topic.name, record.value, headers=list(record.headers.items())
             )
-        except KafkaTimeoutError:
-            # Its partition takes nothing right now; another one may.
-            self._partitioner.leave()
-            raise
+            await confirmed
         except MessageSizeTooLargeError as error:
             self._kept.give_up(producer, why=str(error))
             raise BufferUnavailable(
                 f"The topic {self._topic.name} takes no record of {len(record.value)} bytes: raise"
                 " its max.message.bytes"
             ) from error
-        except KafkaError as error:
-            self._kept.give_up(producer, why=repr(error))
-            raise
-        try:
-            await confirmed
-        except KafkaError as error:
-            self._kept.give_up(producer, why=repr(error))
-            raise
-        except asyncio.CancelledError:
-            # It took too long. Its partition may have lost its leader, and others go on.
+        except (KafkaTimeoutError, asyncio.CancelledError):
+            # It takes too long: its partition may have no leader, and others go on. The producer is
+            # as good as it was.
             self._partitioner.leave()
+            raise
+        except KafkaError as error:
+            self._kept.give_up(producer, why=repr(error))
             raise
 
     async def _open(self) -> AIOKafkaProducer:

@@ -12,7 +12,7 @@ from aiokafka import OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocol
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError, for_code
 from aiokafka.protocol.offset import OffsetRequest
 from tenacity import (
     AsyncRetrying,
@@ -39,6 +39,7 @@ EARLIEST, LATEST = -2, -1
 
 _NOTHING_COMMITTED = -1
 _STABLE = "Stable"
+_NO_LEADER = -1
 _UNKNOWN_TOPIC = 3
 _ALREADY_EXISTS = 36
 _RETRY_SECONDS = 0.1
@@ -51,13 +52,9 @@ class Description:
     """A topic at a moment. `id` is another one once it was deleted and created again."""
 
     id: str
-    leaders: Mapping[Partition, int]  # -1 where there is none
+    partitions: frozenset[Partition]
+    leaders: Mapping[Partition, int]  # of the partitions that have one
     replicas: Sequence[tuple[Sequence[int], Sequence[int]]]  # of each, those in sync and all
-
-    @property
-    def partitions(self) -> set[Partition]:
-        """All partitions of the topic."""
-        return set(self.leaders)
 
 
 class Topic:
@@ -129,7 +126,10 @@ class Topic:
             _raise_for(error_code)
         return Description(
             id=topic_id.hex(),
-            leaders={partition: leader for _, partition, leader, *_ in partitions},
+            partitions=frozenset(partition for _, partition, *_ in partitions),
+            leaders={
+                partition: leader for _, partition, leader, *_ in partitions if leader != _NO_LEADER
+            },
             replicas=[(in_sync, replicas) for _, _, _, _, replicas, in_sync, *_ in partitions],
         )
 
@@ -141,8 +141,7 @@ class Topic:
             BufferUnavailable: it could not, and why.
         """
         description = await self.describe()
-        if -1 in description.leaders.values():
-            without = sorted(p for p, leader in description.leaders.items() if leader == -1)
+        if without := sorted(description.partitions - description.leaders.keys()):
             raise BufferUnavailable(
                 f"The topic {self.name} has no leader for the partitions {without}: is a broker"
                 " away?"
@@ -156,15 +155,17 @@ class Topic:
 
     async def offsets(self, partitions: Iterable[Partition], at: int) -> dict[Partition, Offset]:
         """
-        Return where the partitions begin (EARLIEST), or where the next record goes (LATEST).
+        Return where the partitions begin (EARLIEST), or where the next record goes (LATEST); those
+        without a leader are left out.
 
         Raises:
-            BufferUnavailable: some leader does not answer.
+            BufferUnavailable: some leader does not answer, or is none any more.
         """
         leaders = (await self.describe()).leaders
         by_leader: dict[int, list[tuple[Partition, int]]] = {}
         for partition in partitions:
-            by_leader.setdefault(leaders.get(partition, -1), []).append((partition, at))
+            if partition in leaders:
+                by_leader.setdefault(leaders[partition], []).append((partition, at))
         found: dict[Partition, Offset] = {}
         for leader, asked in by_leader.items():
             found |= await self._ask(partial(_list_offsets, leader, [(self.name, asked)]))
@@ -279,7 +280,9 @@ class UnknownTopic(BufferUnavailable):
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, KafkaError) and error.retriable
+    # Who does not lead any more will not do so soon: the topic has to be described again.
+    may_pass = isinstance(error, KafkaError) and error.retriable
+    return may_pass and not isinstance(error, NotLeaderForPartitionError)
 
 
 def _raise_for(error_code: int) -> None:

@@ -10,11 +10,13 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
-from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from buffer.kafka import KafkaConsumer, KafkaProducer
+from buffer.kafka.topic import Description
 from buffer.port import ConsumedRecord, Record, next_offsets
 from runtime import metrics
 from runtime.config import KafkaBufferConfig, KafkaTopicsConfig
@@ -279,6 +281,57 @@ async def test_a_rebalance_waits_for_what_is_in_hand(log: Log) -> None:
     assert sorted(values(in_hand)) == appended
 
 
+async def test_a_rebalance_in_the_middle_of_a_question_leaves_no_partition_behind(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked before partitions are taken away says nothing about those given afterwards."""
+    await log.create(partitions=4)
+    asking, busy = await log.open_consumer(), await log.open_consumer()
+    await asyncio.gather(_consume_for(asking, 3.0), _consume_for(busy, 3.0))
+    await append_to_each_partition(log, 4)
+    in_hand = await consume(busy, 1)  # the rebalance waits for it
+    describe = asking._topic.describe
+
+    async def describe_slowly() -> Description:
+        await asyncio.sleep(1.5)
+        return await describe()
+
+    monkeypatch.setattr(asking._topic, "describe", describe_slowly)
+    reading = [asyncio.create_task(_consume_for(asking, 12.0))]
+    await asyncio.sleep(1.0)
+    joining = await log.open_consumer()
+    reading.append(asyncio.create_task(_consume_for(joining, 11.0)))
+    await asyncio.sleep(4.0)
+    await busy.commit(next_offsets(in_hand))
+    reading.append(asyncio.create_task(_consume_for(busy, 7.0)))
+    await asyncio.sleep(2.0)
+    await append_to_each_partition(log, 4)
+    await asyncio.gather(*reading)
+    assert (await (await log.open_producer()).backlog()).records == 0
+
+
+async def test_trouble_in_the_group_is_told_and_passes(log: Log) -> None:
+    """Aiokafka keeps such errors until somebody asks, and does nothing until then."""
+    await log.create()
+    producer = await log.open_producer()
+    await append(producer, 1)
+    stranger = AIOKafkaConsumer(
+        log.topic,
+        bootstrap_servers=log.cluster.bootstrap_servers,
+        group_id=log.config.group,
+        enable_auto_commit=False,
+        partition_assignment_strategy=[RangePartitionAssignor],
+    )
+    await stranger.start()
+    try:
+        consumer = await log.open_consumer()
+        with pytest.raises(BufferUnavailable, match="InconsistentGroupProtocol"):
+            await _consume_for(consumer, 10.0)
+    finally:
+        await stranger.stop()
+    assert values(await consume(consumer, 1)) == [b"000000"]
+
+
 async def test_a_commit_that_comes_late_changes_nothing(log: Log) -> None:
     """A worker that lost its partitions while it was busy does not move the group's offsets."""
     await log.create()
@@ -319,6 +372,17 @@ async def _consume_for(consumer: KafkaConsumer, seconds: float) -> list[Consumed
         await consumer.commit(next_offsets(some))
         records += some
     return records
+
+
+async def append_to_each_partition(log: Log, partitions: int) -> None:
+    """Append a record to each, where ours would fill one after the other."""
+    producer = AIOKafkaProducer(bootstrap_servers=log.cluster.bootstrap_servers)
+    await producer.start()
+    try:
+        for partition in range(partitions):
+            await producer.send_and_wait(log.topic, b"x", partition=partition)
+    finally:
+        await producer.stop()
 
 
 async def commit_by_hand(log: Log, offset: int, *, metadata: str) -> None:
