@@ -225,7 +225,7 @@ class Pipeline:
     def is_ready(self) -> bool:
         """Return whether spans are taken and sessions can be asked for."""
         ready = answer(f"{self.http}/readyz")[0] == 200
-        works = all(self.pid(child) for child in ("ingest", "worker", "store"))
+        works = all(self.pid(child) for child in ("ingest", "worker"))
         return ready and works and self.store.answers("SELECT count() FROM sessions")
 
     def send(self, body: bytes) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from runtime import settings
 from runtime.errors import ConfigError
 from tests.deploy.paths import CONFIGS
+from tests.processes import COMMAND
 
 FILES = sorted(CONFIGS.glob("*.yaml"))
 ENVIRONMENT = {
@@ -39,6 +43,20 @@ def test_every_variable_is_needed_and_none_has_a_default() -> None:
             without = {key: value for key, value in ENVIRONMENT.items() if key != name}
             with pytest.raises(ConfigError, match=f"the environment has no {name}"):
                 settings.load(file=file, environment=without)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_validate_finds_nothing_wrong(file: Path) -> None:
+    """As an operator would ask before a deployment."""
+    answer = subprocess.run(
+        [COMMAND, "validate", f"--config={file}"],
+        env={"PATH": os.environ["PATH"], **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "ok" in answer.stdout
 
 
 def test_production_means_what_it_says() -> None:

@@ -48,7 +48,7 @@ def test_validate_tells_every_problem(tmp_path: Path) -> None:
         "validate",
         "store",
         "worker.batch=1",
-        "store.password='***'",
+        "store.password=***",
         "ingest.grpc.endpoint=0.0.0.0:1",
         file=file,
         SESSIONTRAIL_STORE_DATABSE="x",
