@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from cli.letters import Letter
 from schemas.envelope import SPANS
+from schemas.otlp.json_validation import is_json
 
 _ERROR_WIDTH_MIN = 20
 _DUMP_BYTES_MAX = 512
@@ -83,7 +84,7 @@ def _content(value: bytes) -> Iterator[str]:
 def _otlp(value: bytes) -> Any:
     """Return a request in OTLP's JSON, None where it is not readable as one."""
     try:
-        if value.lstrip()[:1] == b"{":
+        if is_json(value):
             return json.loads(value)
         request = ExportTraceServiceRequest.FromString(value)
         if not request.resource_spans:

@@ -10,6 +10,20 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.model import Attributes, SentSpan
 
+RECEIVED_NS = 1_795_391_999 * 10**9
+
+
+def sample(number: int) -> SentSpan:
+    """Return a span of its own trace, in the session "s"; the same one for the same number."""
+    return SentSpan(
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        start_ns=RECEIVED_NS - 5,
+        end_ns=RECEIVED_NS,
+        attributes={"session.id": "s"},
+        received_ns=RECEIVED_NS,
+    )
+
 
 def request(spans: Iterable[SentSpan]) -> bytes:
     """Return spans as one request; those with the same resource share one."""

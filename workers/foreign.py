@@ -11,11 +11,9 @@ from buffer.port import ConsumedRecord
 from runtime import events
 from runtime.errors import InvalidRequest
 from schemas.envelope import DEFAULT_PROJECT, HEADERS, Envelope
-from schemas.otlp.json_validation import validate_json
+from schemas.otlp.json_validation import is_json, validate_json
 from schemas.otlp.validation import Validated, validate
 
-_JSON_WHITESPACE = b" \t\r\n"
-_SCOPE_SPANS = b"\x12"  # the tag of that field
 _MILLISECOND_NS = 10**6
 
 
@@ -47,7 +45,7 @@ def read(consumed: ConsumedRecord) -> tuple[Envelope, bytes]:
 
 
 def _validate(value: bytes) -> Validated:
-    encoding, check = ("otlp_json", validate_json) if _is_json(value) else ("otlp_proto", validate)
+    encoding, check = ("otlp_json", validate_json) if is_json(value) else ("otlp_proto", validate)
     try:
         return check(value)
     except InvalidRequest as error:
@@ -55,17 +53,6 @@ def _validate(value: bytes) -> Validated:
             f"a record without our headers must be otlp_proto, or otlp_json that begins with '{{'; "
             f"this one was taken for {encoding}: {error}"
         ) from error
-
-
-def _is_json(value: bytes) -> bool:
-    """
-    Tell JSON from protobuf, in which a brace first would open a group, and OTLP has no groups. A
-    brace behind whitespace may be protobuf too: a newline is the tag of resource_spans, and their
-    length may be 123. But these have scope_spans, whose tag is nowhere in JSON.
-    """
-    return value.startswith(b"{") or (
-        value.lstrip(_JSON_WHITESPACE).startswith(b"{") and _SCOPE_SPANS not in value
-    )
 
 
 def _received_ns(consumed: ConsumedRecord) -> int:

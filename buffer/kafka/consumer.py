@@ -20,7 +20,14 @@ from aiokafka.errors import (
 from buffer.kafka.connection import ANSWER_SECONDS_MAX, Kept, opened, options, translated
 from buffer.kafka.in_hand import InHand
 from buffer.kafka.rebalances import Rebalances
-from buffer.kafka.topic import EARLIEST, LATEST, Description, Topic, UnknownTopic
+from buffer.kafka.topic import (
+    EARLIEST,
+    LATEST,
+    Committed,
+    Description,
+    Topic,
+    UnknownTopic,
+)
 from buffer.kafka.waiting import Waiting
 from buffer.port import Backlog, ConsumedRecord, Offset, Partition, Record
 from runtime import events
@@ -246,23 +253,20 @@ class KafkaConsumer:
         return description
 
     def _start(
-        self, partition: Partition, begin: Offset, end: Offset, committed: tuple[Offset, str] | None
+        self, partition: Partition, begin: Offset, end: Offset, committed: Committed | None
     ) -> Offset:
         """Return where to go on. In doubt that is the beginning: what is done twice counts once."""
         if partition in self._next:
             # What was read is in hand or waits; only what comes next was cut off.
-            offset, topic_id = self._next[partition], self._topic_id
-        elif committed is None:
+            committed = Committed(offset=self._next[partition], topic_id=self._topic_id)
+        if committed is None:
             return begin
-        else:
-            offset, topic_id = committed
-        # No id: somebody set the offset by hand.
-        if offset > end or topic_id not in {self._topic_id, ""}:
+        if committed.offset > end or not committed.counts_for(self._topic_id):
             events.log_recreated(self._topic.name)
             return begin
-        if offset < begin:
-            events.records_lost(partition=partition, records=begin - offset)
-        return max(offset, begin)
+        if committed.offset < begin:
+            events.records_lost(partition=partition, records=begin - committed.offset)
+        return max(committed.offset, begin)
 
     def _release(self) -> None:
         """Let go of every partition. What is in hand of them will not be committed."""

@@ -91,10 +91,11 @@ class KafkaProducer:
         starts = await self._topic.offsets(partitions, EARLIEST)
         committed = await self._topic.committed(partitions)
         records = 0
-        for partition, end in ends.items():
-            offset, topic_id = committed.get(partition, (0, description.id))
-            done = offset if topic_id in {description.id, ""} else 0
-            records += max(0, end - max(starts[partition], done))
+        for partition in ends.keys() & starts.keys():
+            start, done = starts[partition], committed.get(partition)
+            if done and done.counts_for(description.id):
+                start = max(start, done.offset)
+            records += max(0, ends[partition] - start)
         return Backlog(records=records, value_bytes=0, oldest_seconds=0.0)
 
     async def close(self) -> None:

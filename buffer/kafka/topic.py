@@ -57,6 +57,18 @@ class Description:
     replicas: Sequence[tuple[Sequence[int], Sequence[int]]]  # of each, those in sync and all
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What the group committed for a partition: the next offset, and the id of the topic."""
+
+    offset: Offset
+    topic_id: str
+
+    def counts_for(self, topic_id: str) -> bool:
+        """Whether it was for the topic of that id. No id: somebody set the offset by hand."""
+        return self.topic_id in {topic_id, ""}
+
+
 class Topic:
     """Asks and, if allowed, creates. Every question is answered or given up in bounded time."""
 
@@ -171,11 +183,9 @@ class Topic:
             found |= await self._ask(partial(_list_offsets, leader, [(self.name, asked)]))
         return found
 
-    async def committed(
-        self, partitions: Collection[Partition]
-    ) -> dict[Partition, tuple[Offset, str]]:
+    async def committed(self, partitions: Collection[Partition]) -> dict[Partition, Committed]:
         """
-        Return what the group committed, where it did: the next offset, and the text beside it.
+        Return what the group committed, where it did.
 
         Raises:
             BufferUnavailable: the group's coordinator does not answer.
@@ -187,7 +197,7 @@ class Topic:
             lambda admin: admin.list_consumer_group_offsets(self._config.group, partitions=asked)
         )
         return {
-            place.partition: (committed.offset, committed.metadata)
+            place.partition: Committed(offset=committed.offset, topic_id=committed.metadata)
             for place, committed in found.items()
             if committed.offset != _NOTHING_COMMITTED
         }

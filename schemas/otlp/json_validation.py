@@ -33,6 +33,21 @@ _IN_SCOPE_SPANS = ScopeSpans.SPANS_FIELD_NUMBER
 _REASONS = {"traceId": "trace_id", "spanId": "span_id", "parentSpanId": "parent_span_id"}
 
 
+_JSON_WHITESPACE = b" \t\r\n"
+_SCOPE_SPANS_TAG = b"\x12"
+
+
+def is_json(value: bytes) -> bool:
+    """
+    Tell JSON from protobuf, in which a brace first would open a group, and OTLP has no groups. A
+    brace behind whitespace may be protobuf too: a newline is the tag of resource_spans, and their
+    length may be 123. But these have scope_spans, whose tag is nowhere in JSON.
+    """
+    return value.startswith(b"{") or (
+        value.lstrip(_JSON_WHITESPACE).startswith(b"{") and _SCOPE_SPANS_TAG not in value
+    )
+
+
 def validate_json(body: bytes) -> Validated:
     """
     Validate a request in JSON. A value of the wrong type rejects its span alone.

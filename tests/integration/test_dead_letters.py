@@ -19,25 +19,8 @@ from runtime import settings
 from runtime.config import Config
 from schemas.envelope import Envelope
 from tests import otlp, processes
-from tests.model import SentSpan
 
-RECEIVED_NS = 1_795_391_999 * 10**9
 POISON = b"\x0a\xff\xff\xff\xff\x0fnot protobuf"
-
-
-def _span(number: int) -> bytes:
-    return otlp.request(
-        [
-            SentSpan(
-                trace_id=f"{number:032x}",
-                span_id=f"{number:016x}",
-                start_ns=RECEIVED_NS - 5,
-                end_ns=RECEIVED_NS,
-                attributes={"session.id": "s"},
-                received_ns=RECEIVED_NS,
-            )
-        ]
-    )
 
 
 class Worker:
@@ -74,7 +57,7 @@ class Worker:
 
         async def append() -> None:
             producer = await open_producer(self.config, "spans")
-            envelope = Envelope(project=self.project, received_ns=RECEIVED_NS, spans=1)
+            envelope = Envelope(project=self.project, received_ns=otlp.RECEIVED_NS, spans=1)
             for value in values:
                 await producer.append(Record(value=value, headers=envelope.to_headers()))
             await producer.close()
@@ -123,7 +106,7 @@ def test_past_the_limit_the_worker_stops_and_goes_on_when_there_is_room(
 ) -> None:
     """It takes no more records, says so, keeps nothing twice, and needs nobody to start it."""
     worker = Worker(store, tmp_path)
-    worker.append(_span(1), POISON, POISON, POISON)
+    worker.append(otlp.request([otlp.sample(1)]), POISON, POISON, POISON)
     with worker.running():
         processes.wait_until(lambda: bool(worker.waits_for()), what="the worker says so")
         reasons = worker.waits_for()
@@ -133,7 +116,7 @@ def test_past_the_limit_the_worker_stops_and_goes_on_when_there_is_room(
         assert "sessiontrail dead-letters list" in reason
         # One more batch may be in hand, and waits to be committed; no other is taken.
         for number in range(2, 6):
-            worker.append(_span(number))
+            worker.append(otlp.request([otlp.sample(number)]))
             time.sleep(1)
         assert worker.stored() < 5
         assert worker.waiting() == (8, 2)

@@ -32,8 +32,6 @@ from workers.resolver import Resolver
 
 Closable = TypeVar("Closable", EmbeddedProducer, EmbeddedConsumer)
 
-RECEIVED_NS = 1_795_391_999 * 10**9
-
 
 @dataclass(kw_only=True)
 class Worker:
@@ -47,7 +45,7 @@ class Worker:
 
     async def append(self, value: bytes, headers: dict[str, bytes] | None = None) -> None:
         """Append a record as ingest would, or with other headers."""
-        ours = Envelope(project=self.project, received_ns=RECEIVED_NS, spans=1)
+        ours = Envelope(project=self.project, received_ns=otlp.RECEIVED_NS, spans=1)
         await self.producer.append(
             Record(value=value, headers=ours.to_headers() if headers is None else headers)
         )
@@ -104,17 +102,6 @@ async def _worker(config: StoreConfig, folder: Path) -> AsyncIterator[Worker]:
         )
 
 
-def _span(number: int) -> SentSpan:
-    return SentSpan(
-        trace_id=f"{number:032x}",
-        span_id=f"{number:016x}",
-        start_ns=RECEIVED_NS - 5,
-        end_ns=RECEIVED_NS,
-        attributes={"session.id": "s"},
-        received_ns=RECEIVED_NS,
-    )
-
-
 def _stored(store: processes.Store, project: str) -> int:
     [[count]] = store.query(
         "SELECT count() FROM spans WHERE Project = {project:String}", {"project": project}
@@ -126,7 +113,7 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_is_stored(
     worker: Worker, store: processes.Store
 ) -> None:
     """Records that are no OTLP, or have half an envelope, are kept whole with the reason."""
-    good = [otlp.request([_span(number)]) for number in range(1, 10)]
+    good = [otlp.request([otlp.sample(number)]) for number in range(1, 10)]
     poison = b"\x0a\xff\xff\xff\xff\x0fnot protobuf"
     for value in good[:5]:
         await worker.append(value)
@@ -221,8 +208,8 @@ async def test_valid_protobuf_that_the_engine_refuses_is_stored(
     worker: Worker, store: processes.Store
 ) -> None:
     """Two members of a oneof on the wire: the last one wins, as protobuf says."""
-    await worker.append(_with_two_members(_span(1)))
-    await worker.append(otlp.request([_span(2)]))
+    await worker.append(_with_two_members(otlp.sample(1)))
+    await worker.append(otlp.request([otlp.sample(2)]))
     await worker.run_until_drained()
     assert await asyncio.to_thread(_stored, store, worker.project) == 2
     assert not await worker.dead.consume(value_bytes_max=10**6, wait_seconds_max=0.2)
@@ -255,7 +242,7 @@ async def test_the_worker_waits_for_a_store_that_is_away(tmp_path: Path) -> None
     """Started before the store, it stores what waited as soon as the store is there."""
     config = StoreConfig(endpoint=HostPort("127.0.0.1", processes.free_port()))
     async with _worker(config, tmp_path) as worker:
-        await worker.append(otlp.request([_span(1)]))
+        await worker.append(otlp.request([otlp.sample(1)]))
         working = asyncio.create_task(worker.run_until_drained())
         await asyncio.sleep(1)
         assert not working.done()
@@ -275,7 +262,7 @@ async def test_the_worker_inserts_nothing_while_a_view_is_missing(tmp_path: Path
     try:
         async with _worker(running.config, tmp_path / "other") as other:
             await asyncio.to_thread(running.answers, "DROP VIEW trace_sessions_mv")
-            await other.append(otlp.request([_span(1)]))
+            await other.append(otlp.request([otlp.sample(1)]))
             working = asyncio.create_task(other.run_until_drained())
             await asyncio.sleep(1)
             assert await asyncio.to_thread(_stored, running, other.project) == 0

@@ -14,9 +14,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from buffer.port import ConsumedRecord, Record
 from schemas.envelope import HEADERS, Envelope
+from schemas.otlp.json_validation import is_json
 from tests import samples
 from tests.samples import as_json, request, span, spans_of, text
-from workers import foreign
 from workers.batch import Batch
 
 APPENDED_NS = 1_795_391_999_123 * 10**6
@@ -74,9 +74,9 @@ def test_a_length_of_123_is_no_brace() -> None:
 def test_protobuf_is_never_taken_for_json(message: ExportTraceServiceRequest) -> None:
     """Nor JSON for protobuf, whatever they hold."""
     body = message.SerializeToString()
-    assert not foreign._is_json(body)
-    assert foreign._is_json(as_json(message))
-    assert foreign._is_json(b"\n" + orjson.dumps(orjson.loads(as_json(message))))
+    assert not is_json(body)
+    assert is_json(as_json(message))
+    assert is_json(b"\n" + orjson.dumps(orjson.loads(as_json(message))))
 
 
 @pytest.mark.parametrize("name", sorted(HEADERS))
