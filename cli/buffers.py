@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import Consumer, Producer
+from buffer.sqlite_log import SqliteLog
 from runtime import checks
 from runtime.config import Config, KafkaBufferConfig
 
@@ -50,6 +52,15 @@ def name_of(config: Config, log: Log) -> str:
     if config.buffer.kind == "kafka":
         return _kafka(config, log).topic
     return Path(_FILES[log]).stem
+
+
+def left_behind(config: Config) -> int:
+    """Return how many records wait in an embedded log that nobody reads with these settings."""
+    path = _path(config, "spans")
+    if config.buffer.kind == "embedded" or not path.exists():
+        return 0
+    with closing(SqliteLog(path)) as log:
+        return log.backlog().records
 
 
 def _path(config: Config, log: Log) -> Path:

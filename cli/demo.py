@@ -93,7 +93,8 @@ def send(config: Config) -> None:
     provider.shutdown()
     if exporter.failed:
         raise StoreUnavailable(
-            f"nobody takes spans at {config.ingest.grpc.endpoint}; is 'sessiontrail up' running?"
+            f"the spans were not taken at {config.ingest.grpc.endpoint}: the lines above say why."
+            " Is 'sessiontrail up' running?"
         )
     _print_queries(config, ids)
 

@@ -18,8 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed
 
+from cli.buffers import left_behind
 from cli.child import Child, run_until_stopped
 from cli.invocation import Invocation
 from cli.status import StatusBoard
@@ -27,6 +29,8 @@ from runtime.config import Config, HostPort
 from runtime.errors import ConfigError, RetryableError
 from schemas import migrate
 from store.client import Store
+
+log = structlog.get_logger()
 
 # In all less than the 30 s in which a stop must be over.
 _STOP_SECONDS_MAX = {"ingest": 11.0, "worker": 10.0, "store": 7.0}
@@ -43,6 +47,13 @@ async def up(invocation: Invocation) -> None:
         telemetry = _Telemetry(invocation.config)
 
         kafka = _kafka(invocation.config)
+        if records := left_behind(invocation.config):
+            log.warning(
+                "records_left_behind",
+                records=records,
+                what_to_do="start once with buffer.kind=embedded: they are acknowledged, and wait"
+                f" in {invocation.config.data_dir / 'buffer'}",
+            )
 
         def worker() -> list[str]:
             return invocation.command_line("worker", telemetry.assignment(), *kafka)

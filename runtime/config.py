@@ -100,7 +100,13 @@ class EmbeddedBufferConfig(Section):
 
 
 def _parse_servers(servers: object) -> object:
-    return tuple(servers.replace(",", " ").split()) if isinstance(servers, str) else servers
+    if isinstance(servers, str):
+        servers = servers.replace(",", " ").split()
+    if not isinstance(servers, list | tuple):
+        return servers
+    if not servers:
+        raise ValueError("name one broker at least, such as 127.0.0.1:9092")
+    return tuple(str(_parse_host_port(server)) for server in servers)
 
 
 class KafkaSecurityConfig(Section):

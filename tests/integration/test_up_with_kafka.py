@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from buffer.port import Record
+from cli import buffers
+from runtime.config import Config
 from tests import model, processes, views
 from tests.deployment import deployment
 from tests.kafka.cluster import Cluster
@@ -44,6 +47,18 @@ def test_two_settings_are_enough(kafka: Cluster, topic_name: str, tmp_path: Path
         assert model.sessions(load.acknowledged) == views.sessions(running.store.query, "default")
         assert not (tmp_path / "buffer").exists()
         assert running.stop() == 0
+
+
+async def test_what_an_embedded_log_holds_is_not_forgotten(tmp_path: Path) -> None:
+    """Who changes to Kafka is told of spans that are acknowledged and not stored yet."""
+    embedded = Config(data_dir=tmp_path)
+    producer = await buffers.open_producer(embedded, "spans")
+    await producer.append(Record(value=b"x"))
+    await producer.close()
+    kafka = Config.model_validate({"data_dir": tmp_path, "buffer": {"kind": "kafka"}})
+    assert buffers.left_behind(kafka) == 1
+    assert buffers.left_behind(embedded) == 0
+    assert buffers.left_behind(kafka.model_copy(update={"data_dir": tmp_path / "new"})) == 0
 
 
 def _ready(url: str) -> tuple[int, list[str]]:

@@ -83,6 +83,13 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None:
         settings.load(file=file, environment={})
 
 
+@pytest.mark.parametrize("servers", ["kafka-1", "kafka-1:abc", "a:1,b:99999", ""])
+def test_brokers_have_addresses(servers: str) -> None:
+    """Not found out at the first connection."""
+    with pytest.raises(ConfigError, match=r"buffer\.kafka\.bootstrap_servers: .*127\.0\.0\.1:"):
+        settings.load(environment={}, assignments=[f"buffer.kafka.bootstrap_servers={servers}"])
+
+
 def test_a_password_of_digits_is_text() -> None:
     """Whatever YAML would make of it."""
     config = settings.load(
