@@ -16,13 +16,12 @@ from dataclasses import dataclass
 
 from buffer.port import ConsumedRecord, Offset, Partition
 
-_NO_PLACE = 0
-
 
 @dataclass(slots=True, kw_only=True)
 class _Place:
     number: int
     committed: Offset
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class InHand:
     @property
     def committed(self) -> dict[Partition, Offset]:
         """The partitions that are placed, and up to where each is done with."""
-        return {partition: place.committed for partition, place in self._places.items()}
+        return {p: place.committed for p, place in self._places.items() if not place.is_lost}
 
     @property
     def oldest_ns(self) -> int | None:
@@ -60,14 +59,14 @@ class InHand:
 
     def displace(self, partition: Partition) -> None:
         """Let go of a partition. What is in hand of it is not believed any more."""
-        self._places.pop(partition, None)
+        if partition in self._places:
+            self._places[partition].is_lost = True
 
     def hand_over(self, record: ConsumedRecord) -> None:
-        """Note that a record is given away; one of a partition without a place is not believed."""
-        place = self._places.get(record.partition)
+        """Note that a record is given away. Its partition is placed, or was when it was read."""
         self._handed_over.setdefault(record.partition, deque()).append(
             _HandedOver(
-                place=place.number if place else _NO_PLACE,
+                place=self._places[record.partition].number,
                 offset=record.offset,
                 appended_at_ns=record.appended_at_ns,
             )
@@ -102,4 +101,4 @@ class InHand:
 
     def _is_current(self, partition: Partition, entry: _HandedOver) -> bool:
         place = self._places.get(partition)
-        return place is not None and place.number == entry.place
+        return place is not None and not place.is_lost and place.number == entry.place

@@ -30,11 +30,12 @@ class Consuming(RuleBasedStateMachine):
         self.not_done: dict[Partition, list[ConsumedRecord]] = {}
         self.next: dict[Partition, Offset] = {}
 
-    @rule(partition=PARTITIONS, offset=st.integers(0, 30))
-    def hand_over_what_has_no_place(self, partition: Partition, offset: Offset) -> None:
+    @rule(partition=PARTITIONS)
+    def hand_over_what_has_no_place(self, partition: Partition) -> None:
         """What waited when its partition was lost is handed over, and its commit not believed."""
-        if partition not in self.not_done:
-            record = _record(partition, offset)
+        if partition in self.next and partition not in self.not_done:
+            record = _record(partition, self.next[partition])
+            self.next[partition] += 1
             self.in_hand.hand_over(record)
             self.batches.append([record])
 
