@@ -40,5 +40,6 @@ def names(folder: str) -> Iterator[str]:
 INSERT_SPANS = statement("insert_spans")
 RESOLVE_RETIRE = statement("resolve_retire")
 RESOLVE_TRACES = statement("resolve_traces")
+RESOLVE_DUE = statement("resolve_due")
 RESOLVE_SESSIONS = statement("resolve_sessions")
 REFRESH_SESSIONS = statement("refresh_sessions")

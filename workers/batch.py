@@ -32,21 +32,13 @@ class Unreadable:
     error: str
 
 
-def batch_prefix(time_ns: int) -> str:
-    """
-    Return how the ids of batches of that moment begin. Ids grow with time, so that looking one up
-    touches the newest rows only, and "all batches since" is a range.
-    """
-    return f"{time_ns:016x}"
-
-
 @dataclass(slots=True, kw_only=True)
 class Batch:
     """
     Records on their way through the worker.
 
     `id` names this attempt and nothing else: a repeated record gets into another batch, and is an
-    equal row there.
+    equal row there. Ids grow with time, so that looking one up touches the newest rows only.
     """
 
     id: str
@@ -62,7 +54,7 @@ class Batch:
         Return a new batch of `records`; what cannot be read is set aside. With many foreign records
         this takes a while, and is better done beside the event loop.
         """
-        batch_id = f"{batch_prefix(time.time_ns())}-{secrets.token_hex(4)}"
+        batch_id = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
         batch = cls(id=batch_id, consumed=records)
         for consumed in records:
             batch._take(consumed)

@@ -13,23 +13,23 @@ import time
 
 from schemas.statements import (
     REFRESH_SESSIONS,
+    RESOLVE_DUE,
     RESOLVE_RETIRE,
     RESOLVE_SESSIONS,
     RESOLVE_TRACES,
 )
 from store.client import Store
-from workers.batch import batch_prefix
 
 # How many traces a batch may have read for the figures of its sessions: about 0.1 s of a core. A
 # session of 100,000 traces is not recomputed for each batch that adds one to it.
 TRACES_MAX = 50_000
 # Large sessions are refreshed together, for a tenth of the worker's time at the most …
 _REFRESH_SHARE = 0.1
-# … and now and then for the sake of workers that died between a batch and a refresh.
+# … and now and then for the sake of workers that died before they came to it.
 _REFRESH_SECONDS_MAX = 30.0
-# A refresh looks back to the one before, and so much further for the clocks of other workers. The
-# first one of a worker looks back as far as batch_sessions goes.
-_OVERLAP_NS = 60 * 10**9
+# A refresh looks back to the one before, and so much further for other clocks than the store's and
+# for slow inserts. The first one of a worker looks back as far as sessions_due goes.
+_OVERLAP_NS = 600 * 10**9
 _KEPT_NS = 2 * 86_400 * 10**9
 
 
@@ -54,10 +54,11 @@ class Resolver:
         """
         await self._store.execute(RESOLVE_RETIRE, {"batch": batch})
         await self._store.execute(RESOLVE_TRACES, {"batch": batch, "version": await self._now()})
-        await self._store.execute(
-            RESOLVE_SESSIONS,
-            {"batch": batch, "version": await self._now(), "traces_max": self._traces_max},
-        )
+        # From here on the traces can be read: figures with this version, or a later one, have them.
+        version = await self._now()
+        due = {"batch": batch, "version": version, "traces_max": self._traces_max}
+        await self._store.execute(RESOLVE_DUE, due)
+        await self._store.execute(RESOLVE_SESSIONS, {"batch": batch, "version": version})
         self._something_changed = True
 
     async def refresh(self, *, idle: bool) -> None:
@@ -71,8 +72,10 @@ class Resolver:
         is_time = idle or started >= self._refresh_from
         if not (self._something_changed and is_time) and started < self._refresh_until:
             return
-        since = batch_prefix(self._refreshed_ns - _OVERLAP_NS)
-        await self._store.execute(REFRESH_SESSIONS, {"since": since, "version": await self._now()})
+        since_ns = self._refreshed_ns - _OVERLAP_NS
+        await self._store.execute(
+            REFRESH_SESSIONS, {"since_ns": since_ns, "version": await self._now()}
+        )
         ended = time.monotonic()
         self._refreshed_ns = started_ns
         self._refresh_from = ended + (ended - started) / _REFRESH_SHARE

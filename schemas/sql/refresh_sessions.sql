@@ -1,28 +1,28 @@
--- The sessions whose traces have changed since their figures were made, whichever batch and worker
--- did it: what resolve_sessions.sql left, and what a worker left that died.
+-- The sessions that are due, whichever batch and worker left them, unless their figures have been
+-- made since.
 INSERT INTO sessions_data
 WITH
-    changed AS (
-        SELECT Project, SessionId, max(At) AS ChangedAt
-        FROM batch_sessions
-        WHERE Batch >= {since:String}
+    due AS (
+        SELECT Project, SessionId, max(At) AS DueAt
+        FROM sessions_due
+        WHERE At >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
         GROUP BY Project, SessionId
     ),
     made AS (
         SELECT Project, SessionId, Version
         FROM sessions_data
-        WHERE (Project, SessionId) IN (SELECT Project, SessionId FROM changed)
+        WHERE (Project, SessionId) IN (SELECT Project, SessionId FROM due)
     ),
     touched AS (
         SELECT Project, SessionId
         FROM
         (
-            SELECT Project, SessionId, ChangedAt, toDateTime64(0, 9, 'UTC') AS MadeAt FROM changed
+            SELECT Project, SessionId, DueAt, toDateTime64(0, 9, 'UTC') AS MadeAt FROM due
             UNION ALL
-            SELECT Project, SessionId, toDateTime64(0, 9, 'UTC') AS ChangedAt, Version AS MadeAt FROM made
+            SELECT Project, SessionId, toDateTime64(0, 9, 'UTC') AS DueAt, Version AS MadeAt FROM made
         )
         GROUP BY Project, SessionId
-        HAVING max(ChangedAt) > max(MadeAt)
+        HAVING max(DueAt) > max(MadeAt)
     ),
 $session_figures
 $session_rows

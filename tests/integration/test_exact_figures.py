@@ -114,7 +114,9 @@ def deliveries(draw: st.DrawFn, count: int) -> Delivery:
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(records) - 1)), max_size=4)))
     batches = [records[start:end] for start, end in itertools.pairwise([0, *cuts, len(records)])]
     batches = [batch for batch in batches if batch]
-    crashes = [draw(st.sampled_from(["", "", "insert", "retire", "traces"])) for _ in batches]
+    crashes = [
+        draw(st.sampled_from(["", "", "insert", "retire", "traces", "due"])) for _ in batches
+    ]
     return Delivery(
         batches=batches,
         crashes=crashes,
@@ -161,6 +163,51 @@ def test_every_order_ends_in_the_same_sessions(
     delivery = Delivery(batches=[[index] for index in order], crashes=[""] * 4, workers=1)
     asyncio.run(_deliver(store, project, spans, delivery))
     _assert_exact(store, project, spans)
+
+
+def test_figures_made_while_another_worker_resolves(store: processes.Store) -> None:
+    """
+    A refresh between the moment at which another worker takes its version and the moment at which
+    its traces can be read makes figures without them: the session stays due.
+    """
+    first = SentSpan(
+        trace_id="1" * 32,
+        span_id="1" * 16,
+        start_ns=NOON_NS,
+        end_ns=NOON_NS + 1,
+        attributes={"session.id": "large"},
+        received_ns=NOON_NS + 1,
+    )
+    spans = [replace(first, trace_id=f"{number:032x}") for number in range(1, 4)]
+    project = next(_projects)
+
+    async def run() -> None:
+        async with Store(store.config) as client:
+            inserter = Inserter(client, sessions=SessionsConfig(), times=TimesConfig())
+            batches = [Batch.of([_record(n, project, span)]) for n, span in enumerate(spans)]
+            for batch in batches:
+                await inserter.insert(batch)
+            # Its first makes the session, its second leaves the session due.
+            await Resolver(client, traces_max=0).resolve(batches[0].id)
+            await Resolver(client, traces_max=0).resolve(batches[1].id)
+            await _Interrupted(client, traces_max=0).resolve(batches[2].id)
+            await Resolver(client).refresh(idle=True)
+
+    asyncio.run(run())
+    _assert_exact(store, project, spans)
+
+
+class _Interrupted(Resolver):
+    """A resolver that is slow after it has taken its first version: others refresh meanwhile."""
+
+    _is_first = True
+
+    async def _now(self) -> str:
+        now = await super()._now()
+        if self._is_first:
+            self._is_first = False
+            await Resolver(self._store).refresh(idle=True)
+        return now
 
 
 def _assert_exact(store: processes.Store, project: str, spans: Sequence[SentSpan]) -> None:
@@ -237,7 +284,7 @@ class _Dying(Resolver):
     """A resolver that dies after a step."""
 
     def __init__(self, store: Store, *, until: str, traces_max: int) -> None:
-        steps = {"": 99, "retire": 1, "traces": 2}[until]
+        steps = {"": 99, "retire": 1, "traces": 2, "due": 3}[until]
         super().__init__(_DyingStore(store, steps=steps), traces_max=traces_max)
 
 
