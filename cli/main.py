@@ -26,7 +26,7 @@ def cli() -> None:
 @cli.command()
 @with_settings
 def up(invocation: Invocation) -> None:
-    """Run everything: store, ingest and worker, on embedded defaults."""
+    """Run everything: store, ingest, worker and query, on embedded defaults."""
     _run("up", invocation, lambda: supervisor.up(invocation))
 
 
@@ -49,6 +49,13 @@ def ingest(invocation: Invocation) -> None:
 def worker(invocation: Invocation) -> None:
     """Run a worker: from the buffer into the store."""
     _run("worker", invocation, lambda: processes.worker(invocation.config))
+
+
+@cli.command()
+@with_settings
+def query(invocation: Invocation) -> None:
+    """Run the read side: pages and API."""
+    _run("query", invocation, lambda: processes.query(invocation.config))
 
 
 @cli.command()

@@ -58,6 +58,14 @@ async def _receive(config: Config, member: str | None) -> None:
         await stop.wait()
 
 
+async def query(config: Config) -> None:
+    """Serve pages and API until told to stop."""
+    from query import service
+
+    async with lifecycle.stop_signals() as stop, service.serve(config):
+        await stop.wait()
+
+
 async def worker(config: Config) -> None:
     """Work until told to stop."""
     from workers import service

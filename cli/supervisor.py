@@ -33,7 +33,7 @@ from store.client import Store
 log = structlog.get_logger()
 
 # In all less than the 30 s in which a stop must be over.
-_STOP_SECONDS_MAX = {"ingest": 11.0, "worker": 10.0, "store": 7.0}
+_STOP_SECONDS_MAX = {"query": 6.0, "ingest": 11.0, "worker": 10.0, "store": 7.0}
 
 
 async def up(invocation: Invocation) -> None:
@@ -62,6 +62,7 @@ async def up(invocation: Invocation) -> None:
             "store": lambda: invocation.command_line("store"),
             "ingest": lambda: invocation.command_line("ingest", *kafka),
             "worker": worker,
+            "query": lambda: invocation.command_line("query"),
         }
         children = {
             name: Child(
@@ -87,6 +88,7 @@ async def _run(config: Config, children: dict[str, Child], board: StatusBoard) -
             tasks.create_task(children["store"].keep_running())
         # Needs the buffer alone: what comes in before the store is there waits in it.
         tasks.create_task(children["ingest"].keep_running())
+        tasks.create_task(children["query"].keep_running())
         tasks.create_task(board.show())
         await _migrate(config, board)
         tasks.create_task(children["worker"].keep_running())
@@ -94,7 +96,8 @@ async def _run(config: Config, children: dict[str, Child], board: StatusBoard) -
 
 async def _stop(children: dict[str, Child]) -> None:
     # Against the stream: nothing new comes in, what is in hand is finished, the store last.
-    for name in ("ingest", "worker", "store"):
+    await asyncio.gather(children["query"].stop(), children["ingest"].stop())
+    for name in ("worker", "store"):
         await children[name].stop()
 
 

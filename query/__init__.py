@@ -1,1 +1,1 @@
-"""The read side: API and pages. Its endpoint is a setting already; nothing listens there yet."""
+"""The read side: the HTTP API, the Langfuse-compatible API, and the pages."""

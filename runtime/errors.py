@@ -14,6 +14,7 @@ Our exception tree. Every error is either worth another try or not, from birth:
     - StoreRefused        ClickHouse refused a statement
       x UnreadableRecords ... because it could not parse the records sent along
     - NoSuchDeadLetter    no dead letter with that id waits
+    - NotFound            no session, trace, score … with that id is there
     - SchemaMismatch      the store's tables and views are not those of this release
   + ConfigError           settings that cannot work; the message names them
 
@@ -78,6 +79,10 @@ class UnreadableRecords(StoreRefused):
 
 class NoSuchDeadLetter(PermanentError):
     """No dead letter with that id waits."""
+
+
+class NotFound(PermanentError):
+    """No session, trace, score … with that id is there, or not for whoever asks."""
 
 
 class SchemaMismatch(PermanentError):

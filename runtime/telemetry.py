@@ -24,6 +24,12 @@ log = structlog.get_logger()
 WaitsFor = Callable[[], Awaitable[Sequence[str]]]
 
 
+def exposition() -> tuple[bytes, str]:
+    """Return all metrics of the process in Prometheus' text format, and its content type."""
+    body = prometheus_client.generate_latest(members.exposed(REGISTRY))
+    return body, prometheus_client.CONTENT_TYPE_LATEST
+
+
 def add_routes(application: web.Application, *, waits_for: WaitsFor) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`."""
 
@@ -37,10 +43,8 @@ def add_routes(application: web.Application, *, waits_for: WaitsFor) -> None:
         )
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(
-            body=prometheus_client.generate_latest(members.exposed(REGISTRY)),
-            headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
-        )
+        body, content_type = exposition()
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)

@@ -204,6 +204,11 @@ class Pipeline:
         """Where OTLP/HTTP is received."""
         return f"http://{self.config.ingest.http.endpoint}"
 
+    @property
+    def pages(self) -> str:
+        """Where pages and API are served."""
+        return f"http://{self.config.query.endpoint}"
+
     def pid(self, child: str) -> int | None:
         """Return the process id of a child, None while there is none."""
         try:
@@ -226,7 +231,8 @@ class Pipeline:
         """Return whether spans are taken and sessions can be asked for."""
         ready = answer(f"{self.http}/readyz")[0] == 200
         works = all(self.pid(child) for child in ("ingest", "worker"))
-        return ready and works and self.store.answers("SELECT count() FROM sessions")
+        pages = answer(f"{self.pages}/readyz")[0] == 200
+        return ready and works and pages
 
     def send(self, body: bytes) -> None:
         """Send a request, and have all of it acknowledged."""

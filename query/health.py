@@ -1,0 +1,42 @@
+"""What an operator asks of the process. Open to everybody, as on every process."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from query.services import Shared
+from query.wire import Json
+from runtime import telemetry
+from runtime.errors import PipelineError
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """Say that the process lives."""
+    return Json({"alive": True})
+
+
+@router.get("/readyz")
+async def readyz(services: Shared) -> Response:
+    """Say whether the process can do its work, and what it waits for."""
+    reasons = await waits_for(services)
+    return Json({"ready": not reasons, "waiting_for": reasons}, status_code=503 if reasons else 200)
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """Return the metrics in Prometheus' text format."""
+    body, content_type = telemetry.exposition()
+    return Response(body, media_type=content_type)
+
+
+async def waits_for(services: Shared) -> list[str]:
+    """Return what the process waits for, in words."""
+    try:
+        await services.store.query("SELECT 1 FROM sessions LIMIT 1")
+    except PipelineError as error:
+        return [f"store: {error}"]
+    return []

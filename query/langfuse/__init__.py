@@ -1,0 +1,1 @@
+"""The part of Langfuse's public API that its SDKs need."""

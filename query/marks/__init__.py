@@ -1,0 +1,1 @@
+"""What people and evaluators leave on sessions: bookmarks, scores, comments, public links."""

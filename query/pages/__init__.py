@@ -1,0 +1,1 @@
+"""The pages: session list, replay, trace, log-in, and what a shared link shows."""
