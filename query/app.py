@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from query import errors, health
+from query.api import sessions, traces
 from query.services import Services
 from query.wire import Json
 
@@ -20,6 +21,6 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app)
-    for router in (health.router,):
+    for router in (health.router, sessions.router, traces.router):
         app.include_router(router)
     return app

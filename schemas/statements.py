@@ -31,6 +31,11 @@ def statement(name: str, **values: str) -> str:
     return Template(_read(f"{name}.sql")).substitute(_SHARED, **values)
 
 
+def with_attribute_map(select: str) -> str:
+    """Return a SELECT that may use the functions of attribute_map.sql."""
+    return f"WITH\n{_SHARED['attribute_map']}\n{select}"
+
+
 def names(folder: str) -> Iterator[str]:
     """Yield the statements in a folder, by name, in order."""
     for file in sorted(entry.name for entry in (_SQL / folder).iterdir()):

@@ -1,0 +1,103 @@
+"""
+Which column of the views each field of a model comes from: a model's columns are selected in the
+order of this list, and read back by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Columns = Mapping[str, str]
+
+FIGURES: Columns = {
+    "start_ns": "toUnixTimestamp64Nano(StartTime)",
+    "end_ns": "toUnixTimestamp64Nano(EndTime)",
+    "span_count": "SpanCount",
+    "error_count": "ErrorCount",
+    "generation_count": "GenerationCount",
+    "input_tokens": "InputTokens",
+    "output_tokens": "OutputTokens",
+    "total_tokens": "TotalTokens",
+}
+SESSION: Columns = {
+    **FIGURES,
+    "session_id": "SessionId",
+    "trace_count": "TraceCount",
+    "cost": "Cost",
+    "user_ids": "UserIds",
+    "services": "Services",
+    "environments": "Environments",
+    "models": "Models",
+    "tags": "Tags",
+    "first_input": "FirstInput",
+    "last_output": "LastOutput",
+    "updated_at_ns": "toUnixTimestamp64Nano(UpdatedAt)",
+}
+# Of session_traces_data, which knows the hours as well.
+TURN: Columns = {
+    **FIGURES,
+    "trace_id": "TraceId",
+    "name": "Name",
+    "cost": "toFloat64(Cost)",
+    "user_id": "UserId",
+    "session_id_key": "SessionIdKey",
+    "other_session_ids": "OtherSessionIds",
+    "input_preview": "Input",
+    "output_preview": "Output",
+    "hours": "Hours",
+}
+SPAN: Columns = {
+    "trace_id": "TraceId",
+    "span_id": "SpanId",
+    "parent_span_id": "ParentSpanId",
+    "start_ns": "toUnixTimestamp64Nano(Timestamp)",
+    "duration_ns": "Duration",
+    "name": "SpanName",
+    "kind": "SpanKind",
+    "service": "ServiceName",
+    "type": "Type",
+    "level": "Level",
+    "is_error": "(StatusCode = 'Error' OR Level = 'ERROR')::Bool",
+    "status_message": "StatusMessage",
+    "model": "Model",
+    "input_tokens": "InputTokens",
+    "output_tokens": "OutputTokens",
+    "total_tokens": "TotalTokens",
+    "cost": "Cost",
+    "input_preview": "InputPreview",
+    "output_preview": "OutputPreview",
+}
+# With the functions of attribute_map.sql.
+WHOLE_SPAN: Columns = {
+    **SPAN,
+    "input": "input_of(SpanAttributes)",
+    "output": "output_of(SpanAttributes)",
+    "attributes": "SpanAttributes",
+    "resource": "ResourceAttributes",
+    "scope_name": "ScopeName",
+    "scope_version": "ScopeVersion",
+    "environment": "Environment",
+    "release": "Release",
+    "app_version": "AppVersion",
+    "tags": "Tags",
+    "session_id": "SessionId",
+    "session_id_key": "SessionIdKey",
+    "user_id": "UserId",
+    "received_at_ns": "toUnixTimestamp64Nano(Version)",
+}
+EVENTS = (
+    "arrayZip(Events.Name, arrayMap(t -> toUnixTimestamp64Nano(t), Events.Timestamp),"
+    " Events.Attributes)"
+)
+LINKS = "arrayZip(Links.TraceId, Links.SpanId, Links.Attributes)"
+
+
+def select(columns: Columns) -> str:
+    """Return what stands between SELECT and FROM."""
+    return ", ".join(columns.values())
+
+
+def fields(columns: Columns, row: Sequence[Any]) -> dict[str, Any]:
+    """Return the beginning of a row as a model's fields."""
+    return dict(zip(columns, row, strict=False))

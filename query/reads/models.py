@@ -1,0 +1,181 @@
+"""
+What is read, as pages and API give it. In here times and durations are nanoseconds, times since
+1970; in JSON times are RFC 3339 text under a name of their own, as JavaScript's numbers end long
+before nanoseconds do. Costs are USD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema, computed_field
+
+
+def rfc3339(time_ns: int) -> str:
+    """Return a time as text, with its nanoseconds."""
+    seconds, ns = divmod(time_ns, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
+
+
+Time = Annotated[
+    int,
+    PlainSerializer(rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Figures(BaseModel):
+    """What is told of sessions and traces alike."""
+
+    start_ns: Time = Field(serialization_alias="start_time")
+    end_ns: Time = Field(serialization_alias="end_time")
+    span_count: int
+    error_count: int
+    generation_count: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cost: float
+
+    @computed_field  # type: ignore[prop-decorator] # as pydantic's documentation has it
+    @property
+    def duration_ns(self) -> int:
+        """From the first start to the last end."""
+        return self.end_ns - self.start_ns
+
+
+class SessionScore(BaseModel):
+    """The scores of one name in a session: how many, and their mean where they are numbers."""
+
+    name: str
+    count: int
+    mean: float | None
+    values: list[str]
+
+
+class Session(Figures):
+    """A session as the list shows it."""
+
+    session_id: str
+    trace_count: int
+    user_ids: list[str]
+    services: list[str]
+    environments: list[str]
+    models: list[str]
+    tags: list[str]
+    first_input: str
+    last_output: str
+    updated_at_ns: Time = Field(serialization_alias="updated_at")
+    bookmarked: bool = False
+    comment_count: int = 0
+    scores: list[SessionScore] = []
+
+
+class Span(BaseModel):
+    """A span as trees and waterfalls show it; its values are previews of about 1 KB."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    start_ns: Time = Field(serialization_alias="start_time")
+    duration_ns: int
+    name: str
+    kind: str
+    service: str
+    type: str
+    level: str
+    is_error: bool
+    status_message: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cost: float
+    input_preview: str
+    output_preview: str
+    depth: int = 0  # below its root; set by tree.arrange
+    parent_is_missing: bool = False
+
+
+class Value(BaseModel):
+    """An input or output, whole or its beginning."""
+
+    span_id: str = ""
+    text: str = ""
+    characters: int = 0  # of the whole
+
+    @computed_field  # type: ignore[prop-decorator] # as pydantic's documentation has it
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was cut off."""
+        return len(self.text) >= self.characters
+
+
+class Trace(Figures):
+    """A trace of a session; its values are previews of about 1 KB."""
+
+    trace_id: str
+    name: str
+    user_id: str
+    session_id_key: str
+    other_session_ids: list[str]
+    input_preview: str
+    output_preview: str
+    hours: list[datetime] = Field(exclude=True)  # that it has spans in
+
+
+class Turn(Trace):
+    """A trace of a session: what went in, what came out, and its spans."""
+
+    input: Value = Value()
+    output: Value = Value()
+    spans: list[Span] = []
+
+
+class Event(BaseModel):
+    """An event of a span."""
+
+    name: str
+    time_ns: Time = Field(serialization_alias="time")
+    attributes: Mapping[str, str]
+
+
+class Link(BaseModel):
+    """A link from a span to another."""
+
+    trace_id: str
+    span_id: str
+    attributes: Mapping[str, str]
+
+
+class WholeSpan(Span):
+    """A span with everything that was sent."""
+
+    input: str
+    output: str
+    attributes: Mapping[str, str]
+    resource: Mapping[str, str]
+    scope_name: str
+    scope_version: str
+    environment: str
+    release: str
+    app_version: str
+    tags: list[str]
+    session_id: str
+    session_id_key: str
+    user_id: str
+    received_at_ns: Time = Field(serialization_alias="received_at")
+    events: list[Event] = []
+    links: list[Link] = []
+
+
+Row = TypeVar("Row")
+
+
+class Page(BaseModel, Generic[Row]):
+    """Rows, and the cursor of the next page; empty where this is the last one."""
+
+    data: list[Row]
+    next: str = ""

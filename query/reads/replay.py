@@ -1,0 +1,151 @@
+"""
+The replay of a session: its traces in the order in which they began, each with what went in, what
+came out, and its spans. Pages and stream cost the same however long the session is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from query import cursor
+from query.reads import spans
+from query.reads.columns import TURN, fields, select
+from query.reads.models import Page, Span, Turn, Value
+from query.reads.tree import arrange
+from store.client import Store
+
+# Of a trace, on a page of turns; its own page has them all.
+SPANS_MAX = 100
+# Of an input or an output, on a page of turns; /span has it whole.
+CHARACTERS_MAX = 100_000
+
+_PAGE = f"""
+SELECT {select(TURN)} FROM session_traces_data FINAL
+WHERE Project = {{project:String}} AND SessionId = {{session_id:String}} AND TraceId IN (
+    SELECT TraceId FROM session_traces_data FINAL
+    WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
+        AND (toUnixTimestamp64Nano(StartTime), TraceId) > ({{after:Int64}}, {{after_id:String}})
+        AND %s
+    ORDER BY StartTime, TraceId
+    LIMIT {{rows:UInt32}}
+)
+ORDER BY StartTime, TraceId
+"""
+_ERRORS = "ErrorCount > 0"
+# What a trace's spans say, in all their attributes: a session at a time, so it may be read whole.
+_SAYS = """
+TraceId IN (
+    SELECT TraceId FROM spans
+    WHERE Project = {project:String} AND (toStartOfHour(Timestamp), TraceId) IN (
+        SELECT arrayJoin(Hours), TraceId FROM session_traces_data FINAL
+        WHERE Project = {project:String} AND SessionId = {session_id:String}
+    ) AND arrayExists(
+        v -> positionCaseInsensitiveUTF8(v, {q:String}) > 0, mapValues(SpanAttributes))
+)
+"""
+
+
+async def page(
+    store: Store,
+    project: str,
+    session_id: str,
+    *,
+    after: str = "",
+    limit: int,
+    errors: bool = False,
+    q: str = "",
+) -> Page[Turn]:
+    """
+    Return turns with their spans, in time order; with `errors` those that have any, with `q` those
+    that say so somewhere.
+
+    Raises:
+        InvalidRequest: the cursor is of another list.
+        RetryableError: the store cannot be read right now.
+    """
+    found = await turns(store, project, session_id, after, limit, errors=errors, q=q)
+    await _add_spans(store, project, found.data)
+    await _add_values(store, project, found.data)
+    return found
+
+
+async def turns(
+    store: Store,
+    project: str,
+    session_id: str,
+    after: str,
+    limit: int,
+    *,
+    errors: bool = False,
+    q: str = "",
+) -> Page[Turn]:
+    """Return turns without spans and values."""
+    start_ns, trace_id = cursor.decode(after, (int, str)) if after else (-(2**62), "")
+    conditions = [*([_ERRORS] if errors else []), *([_SAYS] if q else [])]
+    parameters: dict[str, Any] = {
+        "project": project,
+        "session_id": session_id,
+        "after": start_ns,
+        "after_id": trace_id,
+        "rows": limit + 1,
+        **({"q": q} if q else {}),
+    }
+    rows = await store.query(_PAGE % (" AND ".join(conditions) or "1"), parameters)
+    found = [Turn(**fields(TURN, row)) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return Page(data=found)
+    return Page(data=found, next=cursor.encode(found[-1].start_ns, found[-1].trace_id))
+
+
+async def _add_spans(store: Store, project: str, turns: Sequence[Turn]) -> None:
+    hours = {turn.trace_id: turn.hours for turn in turns}
+    found = await spans.of_traces(store, project, hours, spans_max=SPANS_MAX)
+    for turn in turns:
+        turn.spans = arrange(found[turn.trace_id])
+
+
+async def _add_values(store: Store, project: str, turns: Sequence[Turn]) -> None:
+    chosen = {
+        turn.trace_id: (_source(turn, of_input=True), _source(turn, of_input=False))
+        for turn in turns
+    }
+    wanted = sorted({span_id for pair in chosen.values() for span_id in pair if span_id})
+    hours = {turn.trace_id: turn.hours for turn in turns if any(chosen[turn.trace_id])}
+    found = await spans.values(store, project, hours, wanted, characters_max=CHARACTERS_MAX)
+    nothing = (Value(), Value())
+    for turn in turns:
+        input_id, output_id = chosen[turn.trace_id]
+        turn.input = found.get((turn.trace_id, input_id), nothing)[0]
+        turn.output = found.get((turn.trace_id, output_id), nothing)[1]
+
+
+def _source(turn: Turn, *, of_input: bool) -> str:
+    """Return the span that a trace's input or output is of: as resolve_traces.sql chooses it."""
+    if of_input:
+        candidates = [span for span in turn.spans if span.input_preview]
+        first = min(candidates, key=_root_first, default=None)
+    else:
+        candidates = [span for span in turn.spans if span.output_preview]
+        first = max(candidates, key=_root_last, default=None)
+    return first.span_id if first else ""
+
+
+def _root_first(span: Span) -> tuple[bool, int, str]:
+    return span.parent_span_id != "", span.start_ns, span.span_id
+
+
+def _root_last(span: Span) -> tuple[bool, int, str]:
+    return span.parent_span_id == "", span.start_ns + span.duration_ns, span.span_id
+
+
+async def whole_trace(store: Store, project: str, trace_id: str, *, spans_max: int) -> list[Span]:
+    """
+    Return the spans of a trace in the order of its tree, whether it has a session or not.
+
+    Raises:
+        NotFound: the project has no such trace.
+    """
+    hours = await spans.hours_of(store, project, trace_id)
+    found = await spans.of_traces(store, project, {trace_id: hours}, spans_max=spans_max)
+    return arrange(found[trace_id])

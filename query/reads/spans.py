@@ -1,0 +1,162 @@
+"""Spans: those of some traces in tree order, the values of some, and one with all there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from query.reads.columns import EVENTS, LINKS, SPAN, WHOLE_SPAN, fields, select
+from query.reads.models import Event, Link, Span, Value, WholeSpan
+from runtime.errors import NotFound
+from schemas.statements import with_attribute_map
+from store.client import Store
+
+# In what order a parent comes before its child, and siblings as they began: docs/views.md.
+ORDER = "Timestamp, ParentSpanId != '', Duration DESC, SpanId"
+# The part of `spans` that some traces stand in, by the table's key.
+_PLACES = """
+Project = {project:String}
+    AND toStartOfHour(Timestamp) IN {hours:Array(DateTime('UTC'))}
+    AND TraceId IN {traces:Array(String)}
+"""
+_LIGHT = f"""
+SELECT {select(SPAN)} FROM spans WHERE {_PLACES}
+ORDER BY TraceId, {ORDER}
+LIMIT {{spans:UInt32}} BY TraceId
+"""
+_VALUES = with_attribute_map(f"""
+SELECT SpanId, TraceId, substringUTF8(input_of(SpanAttributes) AS i, 1, {{characters:UInt32}}),
+    lengthUTF8(i), substringUTF8(output_of(SpanAttributes) AS o, 1, {{characters:UInt32}}),
+    lengthUTF8(o)
+FROM spans WHERE {_PLACES} AND SpanId IN {{ids:Array(String)}}
+""")
+_WHOLE = with_attribute_map(f"""
+SELECT {select(WHOLE_SPAN)}, {EVENTS}, {LINKS} FROM spans WHERE {_PLACES} AND %s
+ORDER BY TraceId, {ORDER}
+LIMIT {{spans:UInt32}}
+""")
+# The order as a key that grows.
+_AFTER = """
+(toUnixTimestamp64Nano(Timestamp), ParentSpanId != '', -toInt64(Duration), SpanId)
+    > ({start_ns:Int64}, {is_child:UInt8}, -{duration_ns:Int64}, {span_id:String})
+"""
+_HOURS = """
+SELECT groupUniqArrayArray(Hours) FROM otel_traces_trace_id_ts
+WHERE Project = {project:String} AND TraceId = {trace:String}
+"""
+
+
+class SpanKey(NamedTuple):
+    """The place of a span within its trace."""
+
+    start_ns: int
+    is_child: int
+    duration_ns: int
+    span_id: str
+
+    @classmethod
+    def of(cls, span: Span) -> Self:
+        """Return the place of a span."""
+        return cls(span.start_ns, int(span.parent_span_id != ""), span.duration_ns, span.span_id)
+
+
+async def of_traces(
+    store: Store,
+    project: str,
+    traces: Mapping[str, Iterable[datetime]],
+    *,
+    spans_max: int,
+) -> dict[str, list[Span]]:
+    """Return the spans of some traces, at most so many of each; `traces` says in which hours."""
+    if not traces:
+        return {}
+    places = _places(project, traces)
+    rows = await store.query(_LIGHT, {**places, "spans": spans_max})
+    found: dict[str, list[Span]] = {trace_id: [] for trace_id in traces}
+    for row in rows:
+        found[row[0]].append(Span(**fields(SPAN, row)))
+    return found
+
+
+async def values(
+    store: Store,
+    project: str,
+    traces: Mapping[str, Iterable[datetime]],
+    span_ids: Sequence[str],
+    *,
+    characters_max: int,
+) -> dict[tuple[str, str], tuple[Value, Value]]:
+    """Return input and output, as far as a bound goes, by trace and span."""
+    if not span_ids:
+        return {}
+    places = _places(project, traces)
+    parameters = {**places, "ids": list(span_ids), "characters": characters_max}
+    return {
+        (trace_id, span_id): (
+            Value(span_id=span_id, text=i, characters=i_characters),
+            Value(span_id=span_id, text=o, characters=o_characters),
+        )
+        for span_id, trace_id, i, i_characters, o, o_characters in await store.query(
+            _VALUES, parameters
+        )
+    }
+
+
+async def hours_of(store: Store, project: str, trace_id: str) -> list[datetime]:
+    """
+    Return the hours that a trace has spans in.
+
+    Raises:
+        NotFound: the project has no such trace.
+    """
+    [[hours]] = await store.query(_HOURS, {"project": project, "trace": trace_id})
+    if not hours:
+        raise NotFound("there is no such trace in this project")
+    found: list[datetime] = hours
+    return found
+
+
+async def whole(store: Store, project: str, trace_id: str, span_id: str) -> WholeSpan:
+    """
+    Return all there is of a span.
+
+    Raises:
+        NotFound: the project has no such span.
+    """
+    hours = await hours_of(store, project, trace_id)
+    parameters = {**_places(project, {trace_id: hours}), "id": span_id, "spans": 1}
+    rows = await store.query(_WHOLE % "SpanId = {id:String}", parameters)
+    if not rows:
+        raise NotFound("there is no such span in this trace")
+    return _whole(rows[0])
+
+
+async def whole_of_traces(
+    store: Store,
+    project: str,
+    traces: Mapping[str, Iterable[datetime]],
+    *,
+    after: SpanKey | None = None,
+    spans_max: int,
+) -> list[WholeSpan]:
+    """Return spans of some traces, trace by trace; of a single one those after a span."""
+    parameters: dict[str, Any] = {**_places(project, traces), "spans": spans_max}
+    if after:
+        parameters |= after._asdict()
+    rows = await store.query(_WHOLE % (_AFTER if after else "1"), parameters)
+    return [_whole(row) for row in rows]
+
+
+def _whole(row: Sequence[Any]) -> WholeSpan:
+    *columns, events, links = row
+    return WholeSpan(
+        **fields(WHOLE_SPAN, columns),
+        events=[Event(name=n, time_ns=t, attributes=a) for n, t, a in events],
+        links=[Link(trace_id=t, span_id=i, attributes=a) for t, i, a in links],
+    )
+
+
+def _places(project: str, traces: Mapping[str, Iterable[datetime]]) -> dict[str, Any]:
+    hours = sorted({hour for hours in traces.values() for hour in hours})
+    return {"project": project, "hours": hours, "traces": list(traces)}
