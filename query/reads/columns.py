@@ -35,7 +35,7 @@ SESSION: Columns = {
     "updated_at_ns": "toUnixTimestamp64Nano(UpdatedAt)",
 }
 # Of session_traces_data, which knows the hours as well.
-TURN: Columns = {
+TRACE: Columns = {
     **FIGURES,
     "trace_id": "TraceId",
     "name": "Name",

@@ -10,8 +10,8 @@ from typing import Any
 
 from query import cursor
 from query.reads import spans
-from query.reads.columns import TURN, fields, select
-from query.reads.models import Page, Span, Turn, Value
+from query.reads.columns import TRACE, fields, select
+from query.reads.models import Page, Span, Trace, Turn, Value
 from query.reads.tree import arrange
 from store.client import Store
 
@@ -21,7 +21,7 @@ SPANS_MAX = 100
 CHARACTERS_MAX = 100_000
 
 _PAGE = f"""
-SELECT {select(TURN)} FROM session_traces_data FINAL
+SELECT {select(TRACE)} FROM session_traces_data FINAL
 WHERE Project = {{project:String}} AND SessionId = {{session_id:String}} AND TraceId IN (
     SELECT TraceId FROM session_traces_data FINAL
     WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
@@ -64,13 +64,14 @@ async def page(
         InvalidRequest: the cursor is of another list.
         RetryableError: the store cannot be read right now.
     """
-    found = await turns(store, project, session_id, after, limit, errors=errors, q=q)
-    await _add_spans(store, project, found.data)
-    await _add_values(store, project, found.data)
-    return found
+    found = await traces(store, project, session_id, after, limit, errors=errors, q=q)
+    turns = [Turn(**dict(trace)) for trace in found.data]
+    await _add_spans(store, project, turns)
+    await _add_values(store, project, turns)
+    return Page(data=turns, next=found.next)
 
 
-async def turns(
+async def traces(
     store: Store,
     project: str,
     session_id: str,
@@ -79,8 +80,8 @@ async def turns(
     *,
     errors: bool = False,
     q: str = "",
-) -> Page[Turn]:
-    """Return turns without spans and values."""
+) -> Page[Trace]:
+    """Return the traces of a session, in time order, without spans and values."""
     start_ns, trace_id = cursor.decode(after, (int, str)) if after else (-(2**62), "")
     conditions = [*([_ERRORS] if errors else []), *([_SAYS] if q else [])]
     parameters: dict[str, Any] = {
@@ -92,7 +93,7 @@ async def turns(
         **({"q": q} if q else {}),
     }
     rows = await store.query(_PAGE % (" AND ".join(conditions) or "1"), parameters)
-    found = [Turn(**fields(TURN, row)) for row in rows[:limit]]
+    found = [Trace(**fields(TRACE, row)) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(data=found)
     return Page(data=found, next=cursor.encode(found[-1].start_ns, found[-1].trace_id))

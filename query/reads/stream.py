@@ -15,12 +15,12 @@ from pydantic import BaseModel
 
 from query import cursor
 from query.reads import replay, spans
-from query.reads.models import Trace, Turn, WholeSpan
+from query.reads.models import Trace, WholeSpan
 from query.reads.spans import SpanKey
 from store.client import Store
 
 # At a time. A span is a few KB, and 100 KB where a long conversation is sent along.
-_TURNS, _SPANS = 100, 250
+_TRACES, _SPANS = 100, 250
 _BEFORE_ALL = SpanKey(start_ns=-(2**62), is_child=0, duration_ns=0, span_id="")
 _KINDS = (int, str, int, int, int, str)
 
@@ -50,7 +50,7 @@ async def lines(store: Store, project: str, session_id: str, after: str) -> Asyn
             yield line
         after = cursor.encode(*place)
     while True:
-        page = await replay.turns(store, project, session_id, after, _TURNS)
+        page = await replay.traces(store, project, session_id, after, _TRACES)
         for group in _groups(page.data):
             async for line in _group(store, project, group):
                 yield line
@@ -59,36 +59,32 @@ async def lines(store: Store, project: str, session_id: str, after: str) -> Asyn
         after = page.next
 
 
-def _groups(turns: Iterable[Turn]) -> Iterator[list[Turn]]:
+def _groups(traces: Iterable[Trace]) -> Iterator[list[Trace]]:
     """Yield traces that are small enough to be read together."""
-    group: list[Turn] = []
-    for turn in turns:
-        if group and sum(t.span_count for t in (*group, turn)) > _SPANS:
+    group: list[Trace] = []
+    for trace in traces:
+        if group and sum(t.span_count for t in (*group, trace)) > _SPANS:
             yield group
             group = []
-        group.append(turn)
+        group.append(trace)
     if group:
         yield group
 
 
-async def _group(store: Store, project: str, group: Sequence[Turn]) -> AsyncIterator[Line]:
-    hours = {turn.trace_id: turn.hours for turn in group}
+async def _group(store: Store, project: str, group: Sequence[Trace]) -> AsyncIterator[Line]:
+    hours = {trace.trace_id: trace.hours for trace in group}
     found = await spans.whole_of_traces(store, project, hours, spans_max=_SPANS)
     by_trace: dict[str, list[WholeSpan]] = defaultdict(list)
     for span in found:
         by_trace[span.trace_id].append(span)
-    for turn in group:
-        place = (turn.start_ns, turn.trace_id)
-        yield Line(
-            kind="trace",
-            cursor=cursor.encode(*place, *_BEFORE_ALL),
-            trace=Trace.model_construct(**dict(turn)),
-        )
+    for trace in group:
+        place = (trace.start_ns, trace.trace_id)
+        yield Line(kind="trace", cursor=cursor.encode(*place, *_BEFORE_ALL), trace=trace)
         if len(found) < _SPANS:
-            for span in by_trace[turn.trace_id]:
+            for span in by_trace[trace.trace_id]:
                 yield _line(place, span)
         else:  # there are more
-            async for line in _spans(store, project, place, turn.hours, _BEFORE_ALL):
+            async for line in _spans(store, project, place, trace.hours, _BEFORE_ALL):
                 yield line
 
 
