@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from query.wire import Problem
-from runtime.errors import InvalidRequest, NotFound, RetryableError
+from runtime.errors import InvalidRequest, NotAllowed, NotFound, RetryableError
 
 log = structlog.get_logger()
 
@@ -23,6 +23,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(InvalidRequest, _invalid)
     app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(RetryableError, _not_ready)
 
 
@@ -44,6 +45,10 @@ def _invalid(_: Request, error: Exception) -> Response:
 
 def _not_found(_: Request, error: Exception) -> Response:
     return Problem(status=404, detail=str(error))
+
+
+def _not_allowed(_: Request, error: Exception) -> Response:
+    return Problem(status=403, detail=str(error))
 
 
 def _not_ready(_: Request, error: Exception) -> Response:
