@@ -1,0 +1,4 @@
+CREATE MATERIALIZED VIEW scores_mv TO scores_data
+AS
+SELECT *
+FROM score_edits
