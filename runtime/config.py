@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ByteSize,
     ConfigDict,
     Field,
+    FiniteFloat,
     NonNegativeInt,
     PlainSerializer,
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    model_validator,
 )
 
 # In order of preference; docs/sessions.md says who sends which.
@@ -331,11 +334,48 @@ class TimesConfig(Section):
     )
 
 
+DataType = Literal["NUMERIC", "CATEGORICAL", "BOOLEAN", "TEXT"]
+
+
+class ScoreDefinition(Section):
+    """What the scores of one name must be."""
+
+    name: str = Field(min_length=1, max_length=200)
+    data_type: DataType
+    description: str = ""
+    min: FiniteFloat | None = None
+    max: FiniteFloat | None = None
+    categories: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.data_type != "NUMERIC" and (self.min is not None or self.max is not None):
+            raise ValueError("min and max are for NUMERIC scores")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
+        if bool(self.categories) != (self.data_type == "CATEGORICAL"):
+            raise ValueError("categories are for CATEGORICAL scores, which need them")
+        return self
+
+
+def _named_once(definitions: tuple[ScoreDefinition, ...]) -> tuple[ScoreDefinition, ...]:
+    names = [definition.name for definition in definitions]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"defined twice: {', '.join(sorted(twice))}")
+    return definitions
+
+
 class QueryConfig(Section):
     """Pages and API."""
 
     endpoint: Endpoint = Field(
         default=HostPort("127.0.0.1", 8080), description="Where pages and API are served."
+    )
+    score_definitions: Annotated[tuple[ScoreDefinition, ...], AfterValidator(_named_once)] = Field(
+        default=(),
+        description="The scores that the pages offer, each with `name`, `data_type` (`NUMERIC`, "
+        "`CATEGORICAL`, `BOOLEAN`, `TEXT`), and where wanted `description`, `min`, `max`, "
+        "`categories`. A score with such a name must be as it says; other names are free.",
     )
 
 

@@ -80,7 +80,7 @@ def _default(value: Any) -> str:
     if isinstance(value, ByteSize):
         value = value.human_readable(separator="").replace(".0", "")
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return "<br>".join(f"`{item}`" for item in value)
+        return "<br>".join(f"`{item}`" for item in value) or "empty"
     return f"`{value}`" if str(value) else "empty"
 
 
