@@ -1,0 +1,77 @@
+// What scripts add to pages that work without them: keys, copying, the theme, submitting by choice.
+"use strict";
+
+const one = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+
+function toggleTheme() {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = isDark ? "light" : "dark";
+  try { localStorage.setItem("theme", root.dataset.theme); } catch { /* for this page alone */ }
+}
+
+// Moves to the next or previous of some elements, from where the page is scrolled to.
+function step(selector, by) {
+  const places = all(selector).filter((element) => element.getClientRects().length || element.closest("details"));
+  const tops = places.map((element) => element.getBoundingClientRect().top);
+  const margin = 90;
+  const index = by > 0
+    ? tops.findIndex((top) => top > margin + 4)
+    : tops.findLastIndex((top) => top < margin - 4);
+  if (places[index]) show(places[index]);
+}
+
+function show(element) {
+  for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  const top = element.getBoundingClientRect().top + scrollY - 90;
+  scrollTo({ top, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  element.focus({ preventScroll: true });
+}
+
+const keys = {
+  j: () => step(".turn, table.sessions tbody tr", 1),
+  k: () => step(".turn, table.sessions tbody tr", -1),
+  n: () => step(".row.error, .turn.failed", 1),
+  p: () => step(".row.error, .turn.failed", -1),
+  b: () => one("#bookmark")?.click(),
+  t: toggleTheme,
+  "/": () => one("#search")?.focus(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const action = keys[event.key];
+  if (action) { event.preventDefault(); action(); }
+});
+
+document.addEventListener("click", (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.textContent = "✓"; });
+  if (event.target.closest("[data-theme-toggle]")) toggleTheme();
+  if (event.target.closest("[data-next-error]")) {
+    const failed = one(".row.error");
+    if (failed) { event.preventDefault(); show(failed); }
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit]")) event.target.form.submit();
+});
+
+function prepare() {
+  for (const element of all("[data-copy], [data-theme-toggle]")) element.hidden = false;
+  if (matchMedia("(min-width: 1000px)").matches) {
+    for (const fold of all("[data-wide-open]")) fold.open = true;
+  }
+  // A link to a span in a folded tree opens it.
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target?.closest("details")) show(target);
+}
+prepare();

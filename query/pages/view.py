@@ -1,0 +1,102 @@
+"""The replay as it is shown: turns with what was said, gaps between them, and waterfalls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from query.messages import Message, messages, split
+from query.reads.models import Span, Turn, Value
+
+# Longer silence between two turns is shown as a gap.
+GAP_NS = 5 * 60 * 10**9
+# What is longer is folded.
+FOLD_CHARACTERS = 1_500
+# The width of a waterfall, in units of its own.
+WIDTH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """Where a span stands in a waterfall of WIDTH."""
+
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A span and its bar."""
+
+    span: Span
+    bar: Bar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnView:
+    """A turn of the conversation."""
+
+    number: int
+    turn: Turn
+    gap_ns: int  # silence before it, 0 where it is short
+    starts_day: bool
+    earlier: Sequence[Message]  # of the input, what had been said before
+    said: Sequence[Message]
+    answered: Sequence[Message]
+    rows: Sequence[Row]
+
+    @property
+    def models(self) -> list[str]:
+        """The models that were used, in order."""
+        return list(dict.fromkeys(span.model for span in self.turn.spans if span.model))
+
+    @property
+    def first_error(self) -> Span | None:
+        """The first span that failed, of those shown."""
+        return next((span for span in self.turn.spans if span.is_error), None)
+
+
+def turns(found: Iterable[Turn], *, first_number: int = 1) -> Iterator[TurnView]:
+    """Yield a page of turns as they are shown."""
+    before: Turn | None = None
+    for number, turn in enumerate(found, first_number):
+        earlier, said = split(_of(turn.input, "user"))
+        gap_ns = turn.start_ns - before.end_ns if before else 0
+        yield TurnView(
+            number=number,
+            turn=turn,
+            gap_ns=gap_ns if gap_ns >= GAP_NS else 0,
+            starts_day=before is None or _day(before) != _day(turn),
+            earlier=earlier,
+            said=said,
+            answered=_of(turn.output, "assistant"),
+            rows=waterfall(turn.spans),
+        )
+        before = turn
+
+
+def waterfall(spans: Sequence[Span]) -> list[Row]:
+    """Return each span with its bar, on the scale of all of them."""
+    if not spans:
+        return []
+    start = min(span.start_ns for span in spans)
+    end = max(span.start_ns + span.duration_ns for span in spans)
+    scale = WIDTH / max(end - start, 1)
+    return [
+        Row(
+            span=span,
+            bar=Bar(
+                x=round(min((span.start_ns - start) * scale, WIDTH - 3), 1),
+                width=round(max(span.duration_ns * scale, 3), 1),
+            ),
+        )
+        for span in spans
+    ]
+
+
+def _of(value: Value, role: str) -> list[Message]:
+    return messages(value.text, role=role)
+
+
+def _day(turn: Turn) -> int:
+    return turn.start_ns // (86_400 * 10**9)
