@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
 
 from query import errors, health
 from query.api import sessions, traces
+from query.pages import marks as mark_forms
+from query.pages import session as session_page
+from query.pages import sessions as list_page
+from query.pages import trace as trace_page
+from query.pages.rendering import STATIC
 from query.services import Services
 from query.wire import Json
+
+_PARTS = (health, sessions, traces, list_page, session_page, trace_page, mark_forms)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -21,6 +29,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app)
-    for router in (health.router, sessions.router, traces.router):
-        app.include_router(router)
+    for part in _PARTS:
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=str(STATIC)), name="static")
     return app

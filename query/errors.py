@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from query.wire import Problem
+from query.pages.rendering import page
+from query.wire import TITLES, Problem
 from runtime.errors import InvalidRequest, NotAllowed, NotFound, RetryableError
 
 log = structlog.get_logger()
@@ -27,37 +30,53 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RetryableError, _not_ready)
 
 
-def _http(_: Request, error: Exception) -> Response:
+def answer(
+    request: Request, *, status: int, detail: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Return an error in the form that whoever asked can use."""
+    if request.url.path.startswith("/api/"):
+        return Problem(status=status, detail=detail, headers=headers)
+    response = page(
+        request, "error.html", status=status, title=TITLES.get(status, "Error"), detail=detail
+    )
+    response.headers.update(headers or {})
+    return response
+
+
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     headers = dict(error.headers or {})
-    return Problem(status=error.status_code, detail=error.detail, headers=headers)
+    detail = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
+        detail = f"there is nothing at {request.url.path}"
+    return answer(request, status=error.status_code, detail=detail, headers=headers)
 
 
-def _unreadable(_: Request, error: Exception) -> Response:
+def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     parts = (f"{'.'.join(str(p) for p in e['loc'][1:])}: {e['msg']}" for e in error.errors())
-    return Problem(status=422, detail="; ".join(parts))
+    return answer(request, status=422, detail="; ".join(parts))
 
 
-def _invalid(_: Request, error: Exception) -> Response:
-    return Problem(status=400, detail=str(error))
+def _invalid(request: Request, error: Exception) -> Response:
+    return answer(request, status=400, detail=str(error))
 
 
-def _not_found(_: Request, error: Exception) -> Response:
-    return Problem(status=404, detail=str(error))
+def _not_found(request: Request, error: Exception) -> Response:
+    return answer(request, status=404, detail=str(error))
 
 
-def _not_allowed(_: Request, error: Exception) -> Response:
-    return Problem(status=403, detail=str(error))
+def _not_allowed(request: Request, error: Exception) -> Response:
+    return answer(request, status=403, detail=str(error))
 
 
-def _not_ready(_: Request, error: Exception) -> Response:
+def _not_ready(request: Request, error: Exception) -> Response:
     log.warning("query_not_ready", reason=str(error))
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     detail = "the store cannot be read right now; try again in a moment"
-    return Problem(status=503, detail=detail, headers=headers)
+    return answer(request, status=503, detail=detail, headers=headers)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     log.error("query_failed", path=request.url.path, error=repr(error), exc_info=error)
-    return Problem(status=500, detail="something went wrong here; the log says what")
+    return answer(request, status=500, detail="something went wrong here; the log says what")

@@ -38,13 +38,13 @@ class Problem(Json):
 
     def __init__(self, *, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(
-            {"status": status, "title": _TITLES.get(status, "Error"), "detail": detail},
+            {"status": status, "title": TITLES.get(status, "Error"), "detail": detail},
             status_code=status,
             headers=headers,
         )
 
 
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Not logged in",
     403: "Not allowed",

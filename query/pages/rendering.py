@@ -32,9 +32,7 @@ _SECOND = 10**9
 _UNITS = (("d", 86_400 * _SECOND), ("h", 3_600 * _SECOND), ("min", 60 * _SECOND))
 
 
-def page(
-    request: Request, template: str, *, status: int = 200, **context: Any
-) -> Response:
+def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
     """Return a page. A template that names what it is not given fails, rather than show nothing."""
     given = {"request": request, "access": None, **context}
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(given), status_code=status)

@@ -150,3 +150,18 @@ async def whole_trace(store: Store, project: str, trace_id: str, *, spans_max: i
     hours = await spans.hours_of(store, project, trace_id)
     found = await spans.of_traces(store, project, {trace_id: hours}, spans_max=spans_max)
     return arrange(found[trace_id])
+
+
+_SESSIONS_OF = """
+SELECT SessionId FROM session_traces
+WHERE Project = {project:String} AND (SessionId, TraceId) IN (
+    SELECT SessionId, TraceId FROM trace_sessions
+    WHERE Project = {project:String} AND TraceId = {trace:String}
+)
+"""
+
+
+async def sessions_of(store: Store, project: str, trace_id: str) -> list[str]:
+    """Return the session that a trace is in, or nothing."""
+    rows = await store.query(_SESSIONS_OF, {"project": project, "trace": trace_id})
+    return [session_id for (session_id,) in rows]

@@ -1,0 +1,94 @@
+"""The page of one session: its replay, its marks, and the forms that change them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from query.access.guard import Viewer
+from query.marks.comments import Comments
+from query.marks.score import Score
+from query.marks.scores import Scores
+from query.marks.shares import Shares
+from query.pages import context, view
+from query.pages.marks import panel
+from query.pages.rendering import link, page
+from query.reads import replay, sessions
+from query.reads.models import Page, Turn
+from query.services import Shared
+
+TURNS = 20
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/session")
+async def show_session(
+    *,
+    request: Request,
+    session_id: Annotated[str, Query(alias="id", min_length=1)],
+    access: Viewer,
+    services: Shared,
+    cursor: str = "",
+    turn: Annotated[int, Query(ge=1, le=10**9)] = 1,
+    errors: bool = False,
+    q: Annotated[str, Query(max_length=1000)] = "",
+) -> Response:
+    """Show a session as the conversation that it is."""
+    store, project = services.store, access.project
+    found, turns, scores, comments, shares = await asyncio.gather(
+        sessions.one(store, project, session_id),
+        replay.page(store, project, session_id, after=cursor, limit=TURNS, errors=errors, q=q),
+        Scores(store, services.config.query.score_definitions).of_session(project, session_id),
+        Comments(store).of_session(project, session_id),
+        Shares(store).of_session(project, session_id),
+    )
+    here = {"id": session_id, "project": project, "errors": errors or None, "q": q}
+    return page(
+        request,
+        "session.html",
+        **context.of(access),
+        **conversation(turns, first_number=turn),
+        **panel(
+            access,
+            services,
+            {"session_id": session_id},
+            scores=scores,
+            comments=comments,
+            shares=shares,
+        ),
+        session=found,
+        here=link("/session", **here),
+        next_page=link("/session", **here, cursor=turns.next, turn=turn + TURNS)
+        if turns.next
+        else "",
+        scores_of=_by_trace(scores),
+        errors=errors,
+        q=q,
+        shared=False,
+        hides_content=False,
+    )
+
+
+def conversation(turns: Page[Turn], *, first_number: int) -> dict[str, Any]:
+    """Return what _replay.html shows of a page of turns."""
+    shown = list(view.turns(turns.data, first_number=first_number))
+    return {
+        "turns": shown,
+        "first_error": next((t.first_error for t in shown if t.first_error), None),
+        "width": view.WIDTH,
+        "fold": view.FOLD_CHARACTERS,
+    }
+
+
+def _by_trace(scores: list[Score]) -> dict[str, list[Score]]:
+    by_trace: dict[str, list[Score]] = defaultdict(list)
+    for score in scores:
+        if score.trace_id:
+            by_trace[score.trace_id].append(score)
+    return by_trace
