@@ -125,7 +125,7 @@ def research() -> Conversation:
             query = f"{question} (aspect {level})"
             documents = dialect.span(
                 "RETRIEVER", "vector_search", query,
-                '{"documents": [{"id": "iea-2026-p41", "score": 0.87}, {"id": "bnef-11", "score": 0.7}]}',
+                '{"documents": [{"id": "iea-2026-p41", "score": 0.87}, {"id": "bnef-11"}]}',
                 seconds=0.24, steps=[dialect.span("EMBEDDING", "embed_query", query, "[0.021, …]")],
             )  # fmt: skip
             look_up = dialect.tool(

@@ -54,6 +54,10 @@ class Profile:
         page.goto(path)
         return page
 
+    def check(self) -> None:
+        """Fail if anything went wrong so far."""
+        assert self.problems == []
+
     def _on_console(self, message: ConsoleMessage) -> None:
         # A failed request is told of by its response.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
