@@ -33,6 +33,7 @@ format: install ## let ruff write what it can
 bench: install ## measure, into benchmarks/results/
 	$(BIN)/python -m benchmarks.embedded
 	$(BIN)/python -m benchmarks.kafka
+	$(BIN)/python -m benchmarks.query
 
 docs: install ## render docs/configuration.md and docs/metrics.md
 	$(BIN)/python -m runtime.reference

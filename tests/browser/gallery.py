@@ -31,7 +31,7 @@ from tests.processes import Pipeline, pipeline
 # What is pictured: a name, and where it is.
 PAGES: dict[str, str] = {
     "list": "/sessions",
-    "list-filtered": "/sessions?" + urlencode({"environment": "production", "tags": "support"}),
+    "list-filtered": "/sessions?" + urlencode({"environment": "production", "tag": "support"}),
     **{
         f"session-{name}": "/session?" + urlencode({"id": session})
         for name, session in {
