@@ -55,7 +55,7 @@ def crowd() -> Iterator[Conversation]:
                     arguments={"query": question},
                     result={"hits": source.randrange(9)},
                     seconds=source.uniform(0.05, 2),
-                    error=TimeoutError("search timed out") if source.random() < 0.07 else None,
+                    error=TimeoutError("search timed out") if source.random() < 0.2 else None,
                 )
             ] * source.randrange(2)
             turns.append(chat.turn(question, answer, *uses, after_seconds=source.uniform(4, 90)))
