@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from query import errors, health
 from query.api import sessions, traces
+from query.pages import docs, shared
 from query.pages import marks as mark_forms
 from query.pages import session as session_page
 from query.pages import sessions as list_page
@@ -15,7 +18,9 @@ from query.pages.rendering import STATIC
 from query.services import Services
 from query.wire import Json
 
-_PARTS = (health, sessions, traces, list_page, session_page, trace_page, mark_forms)
+# Swagger UI's own files; its package would have the pages load them from elsewhere.
+_SWAGGER_UI = files("fastapi_offline") / "static"
+_PARTS = (health, sessions, traces, list_page, session_page, trace_page, mark_forms, shared, docs)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -31,5 +36,6 @@ def create_app(services: Services) -> FastAPI:
     errors.install(app)
     for part in _PARTS:
         app.include_router(part.router)
+    app.mount("/static/swagger", StaticFiles(directory=str(_SWAGGER_UI)))
     app.mount("/static", StaticFiles(directory=str(STATIC)), name="static")
     return app

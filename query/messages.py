@@ -60,7 +60,7 @@ def messages(value: str, *, role: str) -> list[Message]:
     if not value.strip():
         return []
     found = list(_messages(_loaded(value), role))
-    return [message for message in found if message.parts]
+    return [message for message in found if any(p.text.strip() or p.name for p in message.parts)]
 
 
 def split(said: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:

@@ -98,7 +98,7 @@ def money(usd: float) -> str:
     """Return an amount, with as many digits as matter."""
     if usd == 0:
         return "$0"
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}" if usd >= 0.0001 else f"${usd:.2g}"
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}" if usd >= 0.001 else f"${usd:.6f}"
 
 
 def short(count: int) -> str:

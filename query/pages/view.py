@@ -12,6 +12,9 @@ from query.reads.models import Span, Turn, Value
 GAP_NS = 5 * 60 * 10**9
 # What is longer is folded.
 FOLD_CHARACTERS = 1_500
+# What an agent does besides talking to models, and how much of it a turn names.
+_STEPS = ("tool", "retriever", "guardrail", "evaluator")
+STEPS_MAX = 12
 # The width of a waterfall, in units of its own.
 WIDTH = 1000
 
@@ -49,6 +52,11 @@ class TurnView:
     def models(self) -> list[str]:
         """The models that were used, in order."""
         return list(dict.fromkeys(span.model for span in self.turn.spans if span.model))
+
+    @property
+    def steps(self) -> list[Span]:
+        """What was done on the way to the answer: tools called, documents retrieved."""
+        return [span for span in self.turn.spans if span.type in _STEPS][:STEPS_MAX]
 
     @property
     def first_error(self) -> Span | None:

@@ -70,8 +70,27 @@ function prepare() {
   if (matchMedia("(min-width: 1000px)").matches) {
     for (const fold of all("[data-wide-open]")) fold.open = true;
   }
-  // A link to a span in a folded tree opens it.
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target?.closest("details")) show(target);
+  highlight(one("#search[name=q]")?.value.toLowerCase());
+}
+
+// Marks what was searched for, without touching what is shown.
+function highlight(wanted) {
+  if (!wanted || !window.Highlight) return;
+  const ranges = [];
+  const walker = document.createTreeWalker(one("main"), NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const text = node.data.toLowerCase();
+    for (let at = text.indexOf(wanted); at >= 0 && ranges.length < 2000; at = text.indexOf(wanted, at + wanted.length)) {
+      const range = new Range();
+      range.setStart(node, at);
+      range.setEnd(node, at + wanted.length);
+      ranges.push(range);
+    }
+  }
+  CSS.highlights.set("found", new Highlight(...ranges));
 }
 prepare();
+document.addEventListener("htmx:afterSettle", prepare);
+// A link to a span in a folded tree opens it.
+const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+if (target?.closest("details")) show(target);

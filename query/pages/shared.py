@@ -1,0 +1,54 @@
+"""What a public link opens: one session, read-only, for anybody who has the link, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from query.marks.shares import Shares
+from query.pages.rendering import link, page
+from query.pages.session import TURNS, conversation
+from query.reads import replay, sessions
+from query.services import Shared
+from runtime.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/shared/{token}")
+async def show_shared(
+    request: Request,
+    token: str,
+    services: Shared,
+    cursor: str = "",
+    turn: Annotated[int, Query(ge=1, le=10**9)] = 1,
+) -> Response:
+    """Show the session of a public link. Open to everybody: the token is the right to read."""
+    share = await Shares(services.store).find(token)
+    if share is None:
+        # The same words for links that never were: nobody learns of those that expired.
+        raise NotFound("this link opens nothing: it may have expired or been revoked")
+    store, project, session_id = services.store, share.project, share.session_id
+    found, turns = await asyncio.gather(
+        sessions.one(store, project, session_id),
+        replay.page(store, project, session_id, after=cursor, limit=TURNS),
+    )
+    more = {"cursor": turns.next, "turn": turn + TURNS}
+    response = page(
+        request,
+        "shared.html",
+        **conversation(turns, first_number=turn),
+        session=found,
+        next_page=link(f"/shared/{token}", **more) if turns.next else "",
+        scores_of={},
+        errors=False,
+        q="",
+        shared=True,
+        hides_content=share.hides_content,
+    )
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response
