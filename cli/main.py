@@ -12,6 +12,7 @@ from cli.configuration import print_config, validate
 from cli.dead_letters import dead_letters
 from cli.invocation import Invocation
 from cli.options import errors_for_people, with_settings
+from cli.project_keys import project_keys
 from runtime import lifecycle, logging
 from schemas import migrate as schema
 from store.client import Store
@@ -80,6 +81,7 @@ def demo(invocation: Invocation) -> None:
 cli.add_command(validate)
 cli.add_command(print_config)
 cli.add_command(dead_letters)
+cli.add_command(project_keys)
 
 
 async def _migrate(invocation: Invocation) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runtime.config import Config, IngestConfig, KafkaBufferConfig, StoreConfig
+from runtime import keys
+from runtime.config import Config, KafkaBufferConfig, StoreConfig
 from runtime.errors import ConfigError
 
 
@@ -29,29 +30,49 @@ def refuse(problems: Iterable[str]) -> None:
 
 def everything(config: Config) -> Iterator[str]:
     """Yield what is wrong with the settings, whichever process it concerns."""
-    yield from ingest(config.ingest)
+    yield from key_file(config)
+    yield from ingest(config)
     yield from buffer(config)
     yield from store_url(config.store)
     if not config.store.url:
         yield from embedded_store(config.store)
 
 
-def ingest(config: IngestConfig) -> Iterator[str]:
+def key_file(config: Config) -> Iterator[str]:
+    """Yield what keeps everyone from reading the project keys."""
+    try:
+        keys.read(config.keys_file)
+    except ConfigError as error:
+        yield str(error)
+
+
+def ingest(config: Config) -> Iterator[str]:
     """Yield what keeps ingest from its work."""
-    for key, endpoint in (
-        ("ingest.grpc.endpoint", config.grpc.endpoint),
-        ("ingest.http.endpoint", config.http.endpoint),
-    ):
-        if not (endpoint.is_loopback or config.without_keys):
-            yield (
-                f"{key}: {endpoint} can be reached from other machines, and everyone there could"
-                " send spans. Listen on 127.0.0.1, or set ingest.without_keys to allow it"
-            )
-    if config.inflight_bytes_max < 2 * config.request_bytes_max:
+    settings = config.ingest
+    if not (settings.without_keys or _has_keys(config)):
+        for key, endpoint in (
+            ("ingest.grpc.endpoint", settings.grpc.endpoint),
+            ("ingest.http.endpoint", settings.http.endpoint),
+        ):
+            if not endpoint.is_loopback:
+                yield (
+                    f"{key}: {endpoint} can be reached from other machines, and everyone there"
+                    " could send spans: there are no project keys. Make one with `sessiontrail keys"
+                    " create --project NAME`, listen on 127.0.0.1, or set ingest.without_keys to"
+                    " allow it"
+                )
+    if settings.inflight_bytes_max < 2 * settings.request_bytes_max:
         yield (
             "ingest.inflight_bytes_max must be twice ingest.request_bytes_max or more: a request"
             " is held packed and unpacked, and the largest would be refused for ever"
         )
+
+
+def _has_keys(config: Config) -> bool:
+    try:
+        return bool(keys.read(config.keys_file))
+    except ConfigError:
+        return True  # key_file() says so
 
 
 def buffer(config: Config) -> Iterator[str]:

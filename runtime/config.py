@@ -365,6 +365,16 @@ def _named_once(definitions: tuple[ScoreDefinition, ...]) -> tuple[ScoreDefiniti
     return definitions
 
 
+class KeysConfig(Section):
+    """The keys of projects: who sends spans, and who reads through the API."""
+
+    file: Path | None = Field(
+        default=None,
+        description="The file that `sessiontrail keys` writes and every process reads. Without it, "
+        "`keys.json` in `data_dir`.",
+    )
+
+
 class QueryConfig(Section):
     """Pages and API."""
 
@@ -403,5 +413,11 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     sessions: SessionsConfig = SessionsConfig()
     times: TimesConfig = TimesConfig()
+    keys: KeysConfig = KeysConfig()
     query: QueryConfig = QueryConfig()
     log: LogConfig = LogConfig()
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the project keys are."""
+        return self.keys.file or self.data_dir / "keys.json"

@@ -15,6 +15,7 @@ Our exception tree. Every error is either worth another try or not, from birth:
       x UnreadableRecords ... because it could not parse the records sent along
     - NoSuchDeadLetter    no dead letter with that id waits
     - NotFound            no session, trace, score … with that id is there
+    - NotAuthenticated    nobody knows who asks
     - NotAllowed          who asks is known, and may not do this
     - SchemaMismatch      the store's tables and views are not those of this release
   + ConfigError           settings that cannot work; the message names them
@@ -84,6 +85,10 @@ class NoSuchDeadLetter(PermanentError):
 
 class NotFound(PermanentError):
     """No session, trace, score … with that id is there, or not for whoever asks."""
+
+
+class NotAuthenticated(PermanentError):
+    """Nobody knows who asks: a log-in or a project key is missing, or is not right."""
 
 
 class NotAllowed(PermanentError):

@@ -161,6 +161,16 @@ def log_recreated(topic: str) -> None:
     log.error("log_recreated", topic=topic)
 
 
+def keys_read(*, keys: int) -> None:
+    """The file of project keys had changed, and what it says is in force now."""
+    log.info("keys_read", keys=keys)
+
+
+def keys_unreadable(*, error: str) -> None:
+    """The file of project keys has changed and is broken; those read before stay in force."""
+    log.error("keys_unreadable", error=error)
+
+
 def _log_sometimes(write: Callable[..., object], event: str, **fields: object) -> None:
     now = time.monotonic()
     if now - _last_logged.get(event, -_LOG_SECONDS_MIN) < _LOG_SECONDS_MIN:

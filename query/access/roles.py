@@ -1,20 +1,15 @@
-"""Roles in a project, and who somebody is."""
+"""Who somebody is, and their roles by project."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
+
+from runtime.roles import Role
+
+__all__ = ["EVERY_PROJECT", "Identity", "Role"]
 
 EVERY_PROJECT = "*"
-
-
-class Role(IntEnum):
-    """What somebody may do in a project; each role may do all that the ones before it may."""
-
-    VIEWER = 1  # read
-    EDITOR = 2  # bookmark, score, comment, publish; edit what they wrote
-    ADMIN = 3  # edit and remove what others wrote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +18,7 @@ class Identity:
 
     name: str
     roles: Mapping[str, Role]  # by project; EVERY_PROJECT stands for those not named
+    open: bool = False  # anybody, because there are no users
 
     def role_in(self, project: str) -> Role | None:
         """Return the role in a project, if there is one."""
