@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
 import grpc
@@ -10,30 +10,31 @@ import grpc.aio
 
 from ingest.other_signals import LOGS, METRICS, Signal, discard
 from ingest.receiver import Receiver
+from ingest.senders import Senders
 from ingest.status import message_of, retry_info, row_of, status_of
 from runtime.config import IngestConfig
-from runtime.errors import ConfigError
-from schemas.envelope import DEFAULT_PROJECT
+from runtime.errors import ConfigError, PermanentError
 
-_SERVICE = "opentelemetry.proto.collector.{0}.v1.{1}Service"
-_Unary = Callable[[bytes], Awaitable[bytes]]
+_PATH = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
+_Export = Callable[[bytes, str], Awaitable[bytes]]  # of a body, for a project
 
 
 class GrpcReceiver:
     """The gRPC server of one process."""
 
-    def __init__(self, receiver: Receiver, config: IngestConfig, *, share_port: bool) -> None:
+    def __init__(
+        self, receiver: Receiver, senders: Senders, config: IngestConfig, *, share_port: bool
+    ) -> None:
         self._receiver = receiver
         self._endpoint = config.grpc.endpoint
         options = _options(config.request_bytes_max, share_port=share_port)
         self._server = grpc.aio.server(options=options)
-        self._server.add_generic_rpc_handlers(
-            (
-                _service("trace", "Trace", self._export_traces),
-                _service("metrics", "Metrics", self._discarder(METRICS)),
-                _service("logs", "Logs", self._discarder(LOGS)),
-            )
-        )
+        exports = {
+            _PATH.format("trace", "Trace"): self._export_traces,
+            _PATH.format("metrics", "Metrics"): self._discarder(METRICS),
+            _PATH.format("logs", "Logs"): self._discarder(LOGS),
+        }
+        self._server.add_generic_rpc_handlers((_Calls(receiver, senders, exports),))
         self.port = 0
 
     async def start(self) -> None:
@@ -56,14 +57,14 @@ class GrpcReceiver:
         """Stop accepting, and finish the requests under way within the grace."""
         await self._server.stop(grace_seconds)
 
-    async def _export_traces(self, body: bytes) -> bytes:
+    async def _export_traces(self, body: bytes, project: str) -> bytes:
         with self._receiver.admit("grpc") as request:
             request.hold(len(body))
-            response = await self._receiver.export(request, body, project=DEFAULT_PROJECT)
+            response = await self._receiver.export(request, body, project=project)
         return response.SerializeToString()
 
-    def _discarder(self, signal: Signal) -> _Unary:
-        async def export(body: bytes) -> bytes:
+    def _discarder(self, signal: Signal) -> _Export:
+        async def export(body: bytes, _: str) -> bytes:
             with self._receiver.admit("grpc") as request:
                 request.hold(len(body))
                 await discard(signal, body, "protobuf")
@@ -85,16 +86,46 @@ def _options(request_bytes_max: int, *, share_port: bool) -> list[tuple[str, int
     ]
 
 
-def _service(signal: str, name: str, export: _Unary) -> Any:
-    async def handle(body: bytes, context: Any) -> bytes:
-        try:
-            return await export(body)
-        except Exception as error:  # noqa: BLE001 - each becomes a status, and was counted
-            await _abort(context, error)
+class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no types
+    """Finds what handles a call by its path and its key, before any of its body is read."""
 
-    return grpc.method_handlers_generic_handler(
-        _SERVICE.format(signal, name), {"Export": grpc.unary_unary_rpc_method_handler(handle)}
-    )
+    def __init__(
+        self, receiver: Receiver, senders: Senders, exports: Mapping[str, _Export]
+    ) -> None:
+        self._receiver = receiver
+        self._senders = senders
+        self._exports = exports
+
+    def service(self, handler_call_details: Any) -> Any:
+        """Return the handler of a call, None where there is no such path."""
+        export = self._exports.get(handler_call_details.method)
+        if export is None:
+            return None
+        metadata = dict(handler_call_details.invocation_metadata)
+        try:
+            project = self._senders.project_of(metadata.get("authorization"))
+        except PermanentError as error:
+            return self._refuser(error)
+
+        async def handle(body: bytes, context: Any) -> bytes:
+            try:
+                return await export(body, project)
+            except Exception as error:  # noqa: BLE001 - each becomes a status, and was counted
+                await _abort(context, error)
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    def _refuser(self, refusal: PermanentError) -> Any:
+        # A handler of one request is called once that is read whole. One of a stream is called
+        # first, and this one reads nothing of it.
+        async def refuse(_: Any, context: Any) -> bytes:
+            try:
+                with self._receiver.admit("grpc"):
+                    raise refusal
+            except PermanentError as error:
+                await _abort(context, error)
+
+        return grpc.stream_unary_rpc_method_handler(refuse)
 
 
 async def _abort(context: Any, error: Exception) -> NoReturn:

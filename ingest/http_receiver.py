@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from ingest.body import read_body
 from ingest.other_signals import LOGS, METRICS, Signal, discard
 from ingest.receiver import Encoding, Receiver
+from ingest.senders import Senders
 from ingest.status import (
     MethodNotAllowed,
     NotFound,
@@ -21,9 +22,8 @@ from ingest.status import (
 )
 from runtime import telemetry
 from runtime.config import IngestConfig
-from runtime.errors import ConfigError
+from runtime.errors import ConfigError, NotAuthenticated
 from runtime.telemetry import WaitsFor
-from schemas.envelope import DEFAULT_PROJECT
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _ENCODINGS: dict[str, Encoding] = {_PROTOBUF: "protobuf", _JSON: "json"}
@@ -35,9 +35,16 @@ class HttpReceiver:
     """The HTTP server of one process."""
 
     def __init__(
-        self, receiver: Receiver, config: IngestConfig, waits_for: WaitsFor, *, share_port: bool
+        self,
+        receiver: Receiver,
+        senders: Senders,
+        config: IngestConfig,
+        waits_for: WaitsFor,
+        *,
+        share_port: bool,
     ) -> None:
         self._receiver = receiver
+        self._senders = senders
         self._waits_for = waits_for
         self._endpoint = config.http.endpoint
         self._share_port = share_port
@@ -85,16 +92,18 @@ class HttpReceiver:
 
     async def _export_traces(self, http: web.Request) -> web.Response:
         with self._receiver.admit("http") as request:
+            project = self._senders.project_of(http.headers.get("Authorization"))
             encoding = _encoding_of(http)
             body = await read_body(http, request, bytes_max=self._bytes_max)
             response = await self._receiver.export(
-                request, body, project=DEFAULT_PROJECT, encoding=encoding
+                request, body, project=project, encoding=encoding
             )
         return _respond(http, response)
 
     def _discarder(self, signal: Signal) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def export(http: web.Request) -> web.Response:
             with self._receiver.admit("http") as request:
+                self._senders.project_of(http.headers.get("Authorization"))
                 encoding = _encoding_of(http)
                 body = await read_body(http, request, bytes_max=self._bytes_max)
                 await discard(signal, body, encoding)
@@ -135,6 +144,8 @@ def _refuse(http: web.Request, error: Exception) -> web.Response:
     response = _respond(http, status_of(error), status=row_of(error).http)
     if retry := retry_info(error):
         response.headers["Retry-After"] = str(retry.retry_delay.seconds)
+    if isinstance(error, NotAuthenticated):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="sessiontrail", Basic'
     return response
 
 

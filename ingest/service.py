@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,10 @@ from ingest.grpc_receiver import GrpcReceiver
 from ingest.http_receiver import HttpReceiver
 from ingest.readiness import Readiness
 from ingest.receiver import Receiver
+from ingest.senders import Senders
 from runtime import checks
 from runtime.config import Config
+from runtime.key_ring import KeyRing
 
 log = structlog.get_logger()
 
@@ -44,16 +46,24 @@ async def serve(
             caller sees to it that there is one.
 
     Raises:
-        ConfigError: an address must not or cannot be listened on, or limits contradict.
+        ConfigError: an address must not or cannot be listened on, limits contradict, or the file
+            of project keys is broken.
     """
     ingest = config.ingest
-    checks.refuse(checks.ingest(ingest))
+    keys = KeyRing(config.keys_file)
+    checks.refuse(checks.ingest(config))
     # Each request waits no longer than that for the buffer; a second is left to answer it.
     grace_seconds = ingest.publish_seconds_max + 1.0
     receiver = Receiver(producer, ingest)
-    grpc = GrpcReceiver(receiver, ingest, share_port=share_ports)
-    waits_for = Readiness(producer).waits_for
-    http = HttpReceiver(receiver, ingest, waits_for, share_port=share_ports)
+    senders = Senders(keys)
+    grpc = GrpcReceiver(receiver, senders, ingest, share_port=share_ports)
+    readiness = Readiness(producer)
+
+    async def waits_for() -> Sequence[str]:
+        problem = keys.problem()
+        return [*([problem] if problem else []), *await readiness.waits_for()]
+
+    http = HttpReceiver(receiver, senders, ingest, waits_for, share_port=share_ports)
     try:
         await grpc.start()
         await http.start(grace_seconds)

@@ -2,7 +2,7 @@
 THE table: what each of our errors is to a gRPC and to an HTTP client, and when to come back.
 
 OTLP (Failures): UNAVAILABLE and 503 are tried again, after the delay in RetryInfo or Retry-After.
-RESOURCE_EXHAUSTED without RetryInfo, and every 4xx but 429, never are.
+RESOURCE_EXHAUSTED without RetryInfo, UNAUTHENTICATED, and every 4xx but 429, never are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from runtime.errors import BufferFull, InvalidRequest, RequestTooLarge, RetryableError
+from runtime.errors import (
+    BufferFull,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    RequestTooLarge,
+    RetryableError,
+)
 
 
 class Overloaded(RetryableError):
@@ -44,6 +51,8 @@ class Row(NamedTuple):
 
 # The first row whose error fits holds. Subclasses come before their bases.
 TABLE = (
+    Row(NotAuthenticated, grpc.StatusCode.UNAUTHENTICATED, 401),
+    Row(NotAllowed, grpc.StatusCode.PERMISSION_DENIED, 403),
     Row(RequestTooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
     Row(UnsupportedMediaType, grpc.StatusCode.INVALID_ARGUMENT, 415),
     Row(NotFound, grpc.StatusCode.NOT_FOUND, 404),

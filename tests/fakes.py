@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Literal
 
 from buffer.port import Backlog, Producer, Record
@@ -56,9 +58,13 @@ class RecordingProducer:
 
 
 @asynccontextmanager
-async def running_ingest(producer: Producer, **settings: object) -> AsyncIterator[IngestService]:
-    """Run a real ingest on free ports, with these settings of its section."""
+async def running_ingest(
+    producer: Producer, *, keys_file: Path = Path(os.devnull), **settings: object
+) -> AsyncIterator[IngestService]:
+    """Run a real ingest on free ports, with these settings of its section, without project keys."""
     free: dict[str, object] = {"endpoint": "127.0.0.1:0"}
-    config = Config.model_validate({"ingest": {"grpc": free, "http": free, **settings}})
+    config = Config.model_validate(
+        {"ingest": {"grpc": free, "http": free, **settings}, "keys": {"file": keys_file}}
+    )
     async with serve(config, producer) as service:
         yield service

@@ -11,6 +11,8 @@ from ingest.status import TABLE, message_of, retry_info, row_of, status_of
 from runtime import errors
 
 ROWS = [
+    (errors.NotAuthenticated("no"), grpc.StatusCode.UNAUTHENTICATED, 401, None),
+    (errors.NotAllowed("no"), grpc.StatusCode.PERMISSION_DENIED, 403, None),
     (errors.InvalidRequest("no"), grpc.StatusCode.INVALID_ARGUMENT, 400, None),
     (status.NotFound("no"), grpc.StatusCode.NOT_FOUND, 404, None),
     (status.MethodNotAllowed("no"), grpc.StatusCode.UNIMPLEMENTED, 405, None),
