@@ -76,6 +76,8 @@ def _shown(key: str, field: FieldInfo, value: Any) -> Any:
         return value and HIDDEN
     if field.annotation is ByteSize:
         return _size(value)
+    if key == "query.users":
+        return [{**user, "password_hash": HIDDEN} for user in value]
     if key == "store.url":
         return _QUERY.sub(f"?{HIDDEN}", _USER_INFO.sub(f"//{HIDDEN}@", value))
     return value

@@ -10,6 +10,7 @@ import click
 from cli import processes, supervisor
 from cli.configuration import print_config, validate
 from cli.dead_letters import dead_letters
+from cli.hash_password import hash_password
 from cli.invocation import Invocation
 from cli.options import errors_for_people, with_settings
 from cli.project_keys import project_keys
@@ -82,6 +83,7 @@ cli.add_command(validate)
 cli.add_command(print_config)
 cli.add_command(dead_letters)
 cli.add_command(project_keys)
+cli.add_command(hash_password)
 
 
 async def _migrate(invocation: Invocation) -> None:

@@ -6,8 +6,12 @@ from importlib.resources import files
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from query import errors, health
+from query.access import log_in
+from query.access.gate import Gate
+from query.access.protection import Protection
 from query.api import sessions, traces
 from query.pages import docs, shared
 from query.pages import marks as mark_forms
@@ -20,12 +24,28 @@ from query.wire import Json
 
 # Swagger UI's own files; its package would have the pages load them from elsewhere.
 _SWAGGER_UI = files("fastapi_offline") / "static"
-_PARTS = (health, sessions, traces, list_page, session_page, trace_page, mark_forms, shared, docs)
+_PARTS = (
+    health,
+    log_in,
+    sessions,
+    traces,
+    list_page,
+    session_page,
+    trace_page,
+    mark_forms,
+    shared,
+    docs,
+)
 
 
 def create_app(services: Services) -> FastAPI:
-    """Return the application of one process; `services` outlive it."""
-    app = FastAPI(
+    """
+    Return the application of one process; `services` outlive it.
+
+    Raises:
+        ConfigError: the project keys, or the secret of log-ins, cannot be read.
+    """
+    app = _Protected(
         title="SessionTrail",
         description="Sessions of LLM applications: lists, replays, marks.",
         docs_url=None,
@@ -33,9 +53,16 @@ def create_app(services: Services) -> FastAPI:
         default_response_class=Json,
     )
     app.state.services = services
+    app.state.gate = Gate(services.config)
     errors.install(app)
     for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static/swagger", StaticFiles(directory=str(_SWAGGER_UI)))
     app.mount("/static", StaticFiles(directory=str(STATIC)), name="static")
     return app
+
+
+class _Protected(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        # Around everything: what answers errors nobody expected is the outermost of the others.
+        return Protection(super().build_middleware_stack())

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from query.pages.rendering import page
 from query.wire import TITLES, Problem
-from runtime.errors import InvalidRequest, NotAllowed, NotFound, RetryableError
+from runtime.errors import (
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    RetryableError,
+)
 
 log = structlog.get_logger()
 
@@ -25,8 +32,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(InvalidRequest, _invalid)
-    app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(NotAuthenticated, _not_authenticated)
     app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(RetryableError, _not_ready)
 
 
@@ -64,6 +72,20 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _not_found(request: Request, error: Exception) -> Response:
     return answer(request, status=404, detail=str(error))
+
+
+def _not_authenticated(request: Request, error: Exception) -> Response:
+    # A person who proves nothing yet is sent to log in; a program is told what to send.
+    if request.url.path.startswith("/api/") or "authorization" in request.headers:
+        # Not Basic as well: a browser would ask for a password in a window of its own.
+        headers = {"WWW-Authenticate": 'Bearer realm="sessiontrail"'}
+        return answer(request, status=401, detail=str(error), headers=headers)
+    if "hx-request" in request.headers:  # a part of a page: the whole of it has to go there
+        headers = {"HX-Redirect": "/login"}
+        return answer(request, status=401, detail=str(error), headers=headers)
+    asked = f"{request.url.path}?{request.url.query}".rstrip("?")
+    form = f"/login?{urlencode({'next': asked})}" if request.method == "GET" else "/login"
+    return RedirectResponse(form, status_code=303)
 
 
 def _not_allowed(request: Request, error: Exception) -> Response:

@@ -29,9 +29,10 @@ async def serve(config: Config) -> AsyncIterator[HostPort]:
     Answer for as long as the context lasts, and yield the address in use.
 
     Raises:
-        ConfigError: the address must not or cannot be listened on.
+        ConfigError: the address must not or cannot be listened on, or nobody could be let in.
     """
     checks.refuse(checks.store_url(config.store))
+    checks.refuse(checks.query(config.query))
     async with Store(config.store) as store:
         listener = _listen(config.query.endpoint)
         address = HostPort(*listener.getsockname()[:2])

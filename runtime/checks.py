@@ -13,8 +13,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runtime import keys
-from runtime.config import Config, KafkaBufferConfig, StoreConfig
+from runtime.config import Config, KafkaBufferConfig, QueryConfig, StoreConfig
 from runtime.errors import ConfigError
+
+_SECRET_CHARACTERS_MIN = 32
 
 
 def refuse(problems: Iterable[str]) -> None:
@@ -33,6 +35,7 @@ def everything(config: Config) -> Iterator[str]:
     yield from key_file(config)
     yield from ingest(config)
     yield from buffer(config)
+    yield from query(config.query)
     yield from store_url(config.store)
     if not config.store.url:
         yield from embedded_store(config.store)
@@ -111,6 +114,24 @@ def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
         yield (
             "buffer.kafka.topics.min_insync_replicas must not be more than replication, or nothing"
             " would ever be acknowledged"
+        )
+
+
+def query(config: QueryConfig) -> Iterator[str]:
+    """Yield what keeps the read side from its work."""
+    if not (config.endpoint.is_loopback or config.users or config.without_users):
+        yield (
+            f"query.endpoint: {config.endpoint} can be reached from other machines, and everyone"
+            " there could read and change everything. Set query.users, serve on 127.0.0.1, or set"
+            " query.without_users to allow it"
+        )
+    names = [user.name for user in config.users]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"query.users: there are several users '{name}'; give each a name of its own"
+    if 0 < len(config.secret.get_secret_value()) < _SECRET_CHARACTERS_MIN:
+        yield (
+            f"query.secret must have {_SECRET_CHARACTERS_MIN} random characters or more, such as"
+            " `openssl rand -hex 32` prints; or leave it away"
         )
 
 

@@ -8,6 +8,7 @@ come from is runtime/settings.py's business.
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -26,6 +27,8 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
+
+from runtime.roles import RoleName
 
 # In order of preference; docs/sessions.md says who sends which.
 SESSION_KEYS = (
@@ -51,6 +54,12 @@ SESSION_KEYS = (
     "ai.settings.runtimeContext.sessionId",
     "thread.id",
     "conversation.id",
+)
+
+
+# Argon2's own way to write a hash down, with its parameters and its salt.
+_PASSWORD_HASH = re.compile(
+    r"\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", re.ASCII
 )
 
 
@@ -375,6 +384,21 @@ class KeysConfig(Section):
     )
 
 
+def _check_password_hash(value: SecretStr) -> SecretStr:
+    # The text itself is not repeated: it may be the password.
+    if not _PASSWORD_HASH.fullmatch(value.get_secret_value()):
+        raise ValueError("write what `sessiontrail hash-password` prints, all of it and in quotes")
+    return value
+
+
+class UserConfig(Section):
+    """Somebody who may log in."""
+
+    name: str = Field(min_length=1, max_length=100)
+    password_hash: Annotated[SecretStr, AfterValidator(_check_password_hash)]
+    roles: dict[str, RoleName] = Field(min_length=1)
+
+
 class QueryConfig(Section):
     """Pages and API."""
 
@@ -386,6 +410,24 @@ class QueryConfig(Section):
         description="The scores that the pages offer, each with `name`, `data_type` (`NUMERIC`, "
         "`CATEGORICAL`, `BOOLEAN`, `TEXT`), and where wanted `description`, `min`, `max`, "
         "`categories`. A score with such a name must be as it says; other names are free.",
+    )
+    users: tuple[UserConfig, ...] = Field(
+        default=(),
+        description="Who may log in: a list of `{name: ada, password_hash: '…', roles: {shop: "
+        "editor}}`. `sessiontrail hash-password` makes the hash; a role is viewer, editor or "
+        "admin, in a project or in all of them (`'*'`). Without users, whoever reaches the "
+        "address may do everything.",
+    )
+    without_users: bool = Field(
+        default=False,
+        description="Serve on addresses beyond loopback, and under any name, although there are "
+        "no users.",
+    )
+    login_hours: PositiveFloat = Field(default=12.0, description="How long a log-in lasts (hours).")
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="What log-ins are signed with, 32 random characters or more, the same for all "
+        "query processes. Without it, a random one is kept in `query.secret` in `data_dir`.",
     )
 
 

@@ -171,6 +171,24 @@ def keys_unreadable(*, error: str) -> None:
     log.error("keys_unreadable", error=error)
 
 
+def logged_in(*, user: str, address: str) -> None:
+    """Somebody proved to be a user."""
+    metrics.log_ins.labels("success").inc()
+    log.info("logged_in", user=user, address=address)
+
+
+def log_in_failed(*, address: str) -> None:
+    """A name or a password was wrong. Neither is logged: people mistake the one for the other."""
+    metrics.log_ins.labels("failure").inc()
+    _log_sometimes(log.warning, "log_in_failed", address=address)
+
+
+def log_in_refused(*, address: str) -> None:
+    """There were too many attempts; nothing was checked."""
+    metrics.log_ins.labels("refusal").inc()
+    _log_sometimes(log.warning, "log_in_refused", address=address)
+
+
 def _log_sometimes(write: Callable[..., object], event: str, **fields: object) -> None:
     now = time.monotonic()
     if now - _last_logged.get(event, -_LOG_SECONDS_MIN) < _LOG_SECONDS_MIN:

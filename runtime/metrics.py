@@ -151,3 +151,10 @@ recreated_logs = Counter(
     "Times that a topic was found to be another one than was committed to; it is read anew.",
     registry=REGISTRY,
 )
+log_ins = Counter(
+    "sessiontrail_log_ins",
+    "Attempts to log in, by how they ended: success, failure (name or password), refusal (too "
+    "many attempts).",
+    ["outcome"],
+    registry=REGISTRY,
+)

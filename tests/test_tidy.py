@@ -28,6 +28,8 @@ VENDORS = {
     "clickhouse_connect": ("store/client.py",),
     "chdb": ("store/embedded/engine.py",),
     "grpc": ("ingest/grpc_receiver.py", "ingest/status.py"),
+    "argon2": ("query/access/passwords.py",),
+    "itsdangerous": ("query/access/cookies.py",),
     "sqlite3": ("buffer/sqlite_log.py",),
     "prometheus_client": (
         "runtime/metrics.py",
