@@ -5,8 +5,6 @@ more than a page needs, and no changes on behalf of other sites.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,4 +61,5 @@ def is_cross_site(headers: Headers) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    host = headers.get("host", "")
+    return origin is not None and origin not in {f"http://{host}", f"https://{host}"}

@@ -1,0 +1,190 @@
+"""
+Every route, and everybody who may ask. A route that is not in EXPECTED fails the first test: add a
+line to it, with parameters that fit and the role that it demands.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Mount, Route
+
+from query.access.cookies import NAME
+from query.app import create_app
+from query.services import Services
+from runtime import keys
+from runtime.config import Config, KeysConfig
+from runtime.roles import Role, RoleName
+from store.client import Store
+from tests import processes
+from tests.users import PASSWORD, query_config, user
+
+PROJECT = "shop"
+USERS = (
+    user("viewer", shop="viewer"),
+    user("editor", shop="editor"),
+    user("admin", shop="admin"),
+    user("stranger", bank="admin"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a route demands, and a request that would be fine with it otherwise."""
+
+    needs: Role | Literal["nothing"]
+    url: str = ""  # the path itself where it has no parameters
+    json: Any = None
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+OPEN, VIEWER, EDITOR = "nothing", Role.VIEWER, Role.EDITOR
+EXPECTED: dict[str, Expected] = {
+    "GET /healthz": Expected(needs=OPEN),
+    "GET /readyz": Expected(needs=OPEN),
+    "GET /metrics": Expected(needs=OPEN),
+    "GET /openapi.json": Expected(needs=OPEN),
+    "GET /login": Expected(needs=OPEN),
+    "POST /login": Expected(needs=OPEN, data={"next": "/"}),
+    "POST /logout": Expected(needs=OPEN),
+    "GET /api/v1/sessions": Expected(needs=VIEWER),
+    "GET /api/v1/sessions/export": Expected(needs=VIEWER),
+    "GET /api/v1/session": Expected(needs=VIEWER, url="/api/v1/session?id=s"),
+    "GET /api/v1/session/replay": Expected(needs=VIEWER, url="/api/v1/session/replay?id=s"),
+    "GET /api/v1/session/replay/stream": Expected(
+        needs=VIEWER, url="/api/v1/session/replay/stream?id=s"
+    ),
+    "GET /api/v1/session/export": Expected(needs=VIEWER, url="/api/v1/session/export?id=s"),
+    "GET /api/v1/trace": Expected(needs=VIEWER, url=f"/api/v1/trace?id={1:032x}"),
+    "GET /api/v1/span": Expected(needs=VIEWER, url=f"/api/v1/span?trace={1:032x}&id={1:016x}"),
+}
+
+
+def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[str]:
+    """Yield what the application answers to, such as `GET /healthz`."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield f"MOUNT {prefix}{route.path}"
+        elif isinstance(route, APIRoute | Route):
+            methods = set(route.methods or ()) - {"HEAD"}
+            yield from (f"{method} {prefix}{route.path}" for method in methods)
+        else:  # a router of FastAPI's, as it was included
+            included: Any = route
+            yield from routes_of(included.original_router.routes, prefix)
+
+
+@dataclass(kw_only=True)
+class Running:
+    """The application, and somebody of each kind to ask it."""
+
+    app: FastAPI
+    clients: Mapping[str, httpx.AsyncClient]
+
+
+@pytest.fixture
+async def running(store: processes.Store, tmp_path: Path) -> AsyncIterator[Running]:
+    """An application with users and keys."""
+    path = tmp_path / "keys.json"
+    config = Config(store=store.config, query=query_config(*USERS), keys=KeysConfig(file=path))
+    headers = {f"{role} key": _bearer(path, PROJECT, role) for role in ("viewer", "editor")}
+    headers["stranger key"] = _bearer(path, "bank", "admin")
+    headers["shared link"] = f"Bearer {secrets.token_urlsafe(32)}"
+    headers["nobody"] = ""
+    async with Store(store.config) as client:
+        app = create_app(Services(config=config, store=client))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        clients = {
+            name: httpx.AsyncClient(
+                transport=transport,
+                base_url="http://localhost",
+                headers={"Authorization": header} if header else {},
+            )
+            for name, header in headers.items()
+        }
+        for one in USERS:
+            clients[one.name] = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+            clients[one.name].cookies.set(NAME, await _log_in(transport, one.name))
+        yield Running(app=app, clients=clients)
+        for client_ in clients.values():
+            await client_.aclose()
+
+
+def _bearer(path: Path, project: str, role: RoleName) -> str:
+    return f"Bearer {keys.create(path, project=project, role=role, name='').secret}"
+
+
+async def _log_in(transport: httpx.AsyncBaseTransport, name: str) -> str:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.post("/login", data={"name": name, "password": PASSWORD})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        return client.cookies[NAME]
+
+
+async def test_every_route_is_expected(running: Running) -> None:
+    """And nothing is expected that is not there."""
+    assert set(routes_of(running.app.routes)) == set(EXPECTED)
+
+
+# Who asks for PROJECT, and the role they have there; None: a stranger to it.
+ASKERS: dict[str, Role | Literal["unknown"] | None] = {
+    "nobody": "unknown",
+    "shared link": "unknown",
+    "viewer": Role.VIEWER,
+    "viewer key": Role.VIEWER,
+    "editor": Role.EDITOR,
+    "editor key": Role.EDITOR,
+    "admin": Role.ADMIN,
+    "stranger": None,
+    "stranger key": None,
+}
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+async def test_a_route_lets_in_whom_it_should(running: Running, asker: str) -> None:
+    """Everybody is told what is in the way: who they are, or what they may."""
+    role = ASKERS[asker]
+    for route, expected in EXPECTED.items():
+        method, _, path = route.partition(" ")
+        answer = await running.clients[asker].request(
+            method,
+            expected.url or path,
+            params=None if expected.needs == OPEN else {**_query(expected), "project": PROJECT},
+            json=expected.json,
+            data=dict(expected.data) or None,
+        )
+        told = f"{asker}: {route}: {answer.status_code} {answer.text[:300]}"
+        print(told)
+        if path.startswith("/api/") or answer.status_code != 303:
+            is_sent_to_log_in = False
+        else:
+            is_sent_to_log_in = answer.headers["location"].startswith("/login?next=")
+        if expected.needs == OPEN:
+            assert not is_sent_to_log_in, told
+            assert answer.status_code not in {403, 404, 405, 422, 500}, told
+        elif role == "unknown":
+            assert answer.status_code == 401 or is_sent_to_log_in, told
+        elif role is None or role < expected.needs:
+            assert answer.status_code == 403, told
+            assert PROJECT in answer.json()["detail"], told
+        else:
+            assert not is_sent_to_log_in, told
+            assert answer.status_code not in {401, 403, 405, 422, 500}, told
+
+
+def _query(expected: Expected) -> Mapping[str, str]:
+    return dict(httpx.URL(expected.url).params)
+
+
+async def test_ones_own_project_is_the_usual_one(running: Running) -> None:
+    """Whoever has one need not name it."""
+    for asker in ("viewer", "viewer key", "stranger", "stranger key"):
+        answer = await running.clients[asker].get("/api/v1/sessions")
+        assert answer.status_code == 200, asker
