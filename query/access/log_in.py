@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from query.access import cookies
 from query.access.guard import Door
 from query.access.passwords import Busy
+from query.pages import context
 from query.pages.rendering import page
 from runtime import events
 from runtime.errors import InvalidRequest
@@ -25,8 +26,8 @@ _NAME_CHARACTERS_MAX = 100
 async def login_form(request: Request, gate: Door, next: str = "/") -> Response:  # noqa: A002
     """Return the form. Open to everybody."""
     if gate.log_ins is None:
-        return RedirectResponse(local(next), status_code=303)
-    return _form(request, next_path=local(next))
+        return RedirectResponse(context.local(next, otherwise="/"), status_code=303)
+    return _form(request, next_path=context.local(next, otherwise="/"))
 
 
 @router.post("/login")
@@ -36,7 +37,7 @@ async def log_in(request: Request, gate: Door) -> Response:
         return RedirectResponse("/", status_code=303)
     fields = await _fields(request)
     name, password = fields.get("name", ""), fields.get("password", "")
-    next_path = local(fields.get("next", "/"))
+    next_path = context.local(fields.get("next", ""), otherwise="/")
     address = request.client.host if request.client else ""
     wait = gate.attempts.begin(name[:_NAME_CHARACTERS_MAX], address)
     if wait:
@@ -72,13 +73,6 @@ async def log_out() -> Response:
     response = RedirectResponse("/login", status_code=303)
     response.delete_cookie(cookies.NAME, httponly=True, samesite="lax")
     return response
-
-
-def local(target: str) -> str:
-    """Return a path of ours to go on to, and the first page for anything that leads elsewhere."""
-    # Browsers take `//host`, `/\\host` and a tab between the slashes for another site.
-    is_ours = target.startswith("/") and not target.startswith("//")
-    return target if is_ours and "\\" not in target and target.isprintable() else "/"
 
 
 async def _fields(request: Request) -> dict[str, str]:

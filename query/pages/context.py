@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from query.access.guard import Access
 from query.access.roles import Role
@@ -14,13 +13,13 @@ def of(access: Access) -> dict[str, Any]:
     return {
         "access": access,
         "projects": [access.project],
-        "is_open": True,
+        "is_open": access.open,
         "may_edit": access.role >= Role.EDITOR,
     }
 
 
 def local(url: str, *, otherwise: str) -> str:
     """Return where to go after a form: a path of ours, never another site."""
-    parts = urlsplit(url)
-    is_ours = not parts.scheme and not parts.netloc and url.startswith("/")
-    return url if is_ours and not url.startswith(("//", "/\\")) else otherwise
+    # Browsers take `//host`, `/\\host` and a tab between the slashes for another site.
+    is_ours = url.startswith("/") and not url.startswith("//")
+    return url if is_ours and "\\" not in url and url.isprintable() else otherwise

@@ -1,4 +1,4 @@
-"""Which requests come from pages of other sites, and where a log-in may lead."""
+"""Which requests come from pages of other sites, and where a form may lead."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from starlette.datastructures import Headers
 
 from query.access.gate import _is_loopback
-from query.access.log_in import local
 from query.access.protection import is_cross_site
+from query.pages.context import local
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_tells_other_sites_from_ours(headers: dict[str, str], expected: bool) ->
         "/grüße",
     ],
 )
-def test_a_log_in_leads_to_a_page_of_ours(target: str) -> None:
+def test_a_form_leads_to_a_page_of_ours(target: str) -> None:
     """Where one wanted to go."""
-    assert local(target) == target
+    assert local(target, otherwise="/here") == target
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_log_in_leads_to_a_page_of_ours(target: str) -> None:
      "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "/\n/evil.example",
      " //evil.example", "/a\r\nSet-Cookie: b=c", "/\x00"],
 )  # fmt: skip
-def test_a_log_in_leads_nowhere_else(target: str) -> None:
+def test_a_form_leads_nowhere_else(target: str) -> None:
     """However it is written."""
-    assert local(target) == "/"
+    assert local(target, otherwise="/here") == "/here"
 
 
 @pytest.mark.parametrize(
