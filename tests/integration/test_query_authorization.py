@@ -45,8 +45,10 @@ class Expected:
     url: str = ""  # the path itself where it has no parameters
     json: Any = None
     data: Mapping[str, str] = field(default_factory=dict)
+    is_missing: bool = False  # open, and there is nothing to be seen
 
 
+NO_TOKEN = secrets.token_urlsafe(32)
 OPEN, VIEWER, EDITOR = None, Role.VIEWER, Role.EDITOR
 EXPECTED: dict[str, Expected] = {
     "GET /healthz": Expected(needs=OPEN),
@@ -67,6 +69,9 @@ EXPECTED: dict[str, Expected] = {
     "GET /api/v1/session/export": Expected(needs=VIEWER, url="/api/v1/session/export?id=s"),
     "GET /api/v1/trace": Expected(needs=VIEWER, url=f"/api/v1/trace?id={1:032x}"),
     "GET /api/v1/span": Expected(needs=VIEWER, url=f"/api/v1/span?trace={1:032x}&id={1:016x}"),
+    "MOUNT /static/swagger": Expected(needs=OPEN, url="/static/swagger/swagger-ui.css"),
+    "GET /docs": Expected(needs=OPEN),
+    "GET /shared/{token}": Expected(needs=OPEN, url=f"/shared/{NO_TOKEN}", is_missing=True),
     "GET /": Expected(needs=OPEN),
     "GET /sessions": Expected(needs=VIEWER),
     "GET /session": Expected(needs=VIEWER, url="/session?id=s"),
@@ -185,7 +190,8 @@ async def test_a_route_lets_in_whom_it_should(running: Running, asker: str) -> N
         )
         if expected.needs is None:
             assert not is_sent_to_log_in, told
-            assert answer.status_code not in {403, 404, 405, 422, 500}, told
+            assert answer.status_code not in {403, 405, 422, 500}, told
+            assert (answer.status_code == 404) == expected.is_missing, told
         elif role == "unknown":
             is_page = not path.startswith("/api/") and asker == "nobody"
             assert is_sent_to_log_in if is_page else answer.status_code == 401, told
