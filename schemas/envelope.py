@@ -18,7 +18,7 @@ HEADERS = frozenset({PROJECT, RECEIVED, ENCODING, SPANS})
 
 OTLP_PROTO = "otlp_proto"
 
-DEFAULT_PROJECT = "default"  # everyone's, until there are keys for projects
+DEFAULT_PROJECT = "default"  # everyone's, where there are no keys of projects
 
 _RECEIVED_NS_MAX = 2**63 - 1  # the store's times end there
 
