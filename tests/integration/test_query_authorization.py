@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import httpx
 import pytest
@@ -19,7 +19,9 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount, Route
 
 from query.access.cookies import NAME
+from query.access.guard import Access
 from query.app import create_app
+from query.marks.shares import NewShare, Shares
 from query.services import Services
 from runtime import keys
 from runtime.config import Config, KeysConfig
@@ -28,13 +30,19 @@ from store.client import Store
 from tests import processes
 from tests.users import PASSWORD, query_config, user
 
-PROJECT = "shop"
+
+def _in(project: str, role: RoleName) -> dict[str, RoleName]:
+    return {project: role}
+
+
+PROJECT = f"shop-{secrets.token_hex(4)}"
 USERS = (
-    user("viewer", shop="viewer"),
-    user("editor", shop="editor"),
-    user("admin", shop="admin"),
+    *(user(role, **_in(PROJECT, role)) for role in get_args(RoleName)),
     user("stranger", bank="admin"),
 )
+_SESSION = """
+INSERT INTO sessions_data (Project, SessionId, StartTime, EndTime, TraceCount, SpanCount, Version)
+SELECT {project:String}, 's', now64(9), now64(9), 1, 1, now64(9)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +116,7 @@ class Running:
 
     app: FastAPI
     clients: Mapping[str, httpx.AsyncClient]
+    shared: str  # the path of a public link to a session of PROJECT
 
 
 @pytest.fixture
@@ -117,9 +126,12 @@ async def running(store: processes.Store, tmp_path: Path) -> AsyncIterator[Runni
     config = Config(store=store.config, query=query_config(*USERS), keys=KeysConfig(file=path))
     headers = {f"{role} key": _bearer(path, PROJECT, role) for role in ("viewer", "editor")}
     headers["stranger key"] = _bearer(path, "bank", "admin")
-    headers["shared link"] = f"Bearer {secrets.token_urlsafe(32)}"
     headers["nobody"] = ""
     async with Store(store.config) as client:
+        await client.execute(_SESSION, {"project": PROJECT})
+        access = Access(project=PROJECT, who="editor", role=Role.EDITOR)
+        _, token = await Shares(client).publish(access, "s", NewShare())
+        headers["shared link"] = f"Bearer {token}"
         app = create_app(Services(config=config, store=client))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         clients = {
@@ -133,7 +145,7 @@ async def running(store: processes.Store, tmp_path: Path) -> AsyncIterator[Runni
         for one in USERS:
             clients[one.name] = httpx.AsyncClient(transport=transport, base_url="http://localhost")
             clients[one.name].cookies.set(NAME, await _log_in(transport, one.name))
-        yield Running(app=app, clients=clients)
+        yield Running(app=app, clients=clients, shared=f"/shared/{token}")
         for client_ in clients.values():
             await client_.aclose()
 
@@ -212,3 +224,11 @@ async def test_ones_own_project_is_the_usual_one(running: Running) -> None:
     for asker in ("viewer", "viewer key", "stranger", "stranger key"):
         answer = await running.clients[asker].get("/api/v1/sessions")
         assert answer.status_code == 200, asker
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+async def test_a_public_link_opens_for_everybody(running: Running, asker: str) -> None:
+    """It is the one thing that its token is good for."""
+    answer = await running.clients[asker].get(running.shared)
+    assert answer.status_code == 200, asker
+    assert PROJECT not in answer.text
