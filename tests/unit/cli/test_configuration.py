@@ -93,6 +93,10 @@ KAFKA = "buffer.kind=kafka"
             ],
             "min_insync_replicas must not be more than replication",
         ),
+        (["query.endpoint=0.0.0.0:1"], "query.endpoint: 0.0.0.0:1 can be reached"),
+        (["query.secret=s3cr3t"], "query.secret must have 32 random characters"),
+        (["query.users=[{name: a, password_hash: s3cr3t, roles: {a: admin}}]"], "hash-password"),
+        (["keys.file=/dev"], "keys.file: cannot read /dev: Is a directory"),
         (["store.endpoint=0.0.0.0:1"], "store.endpoint: 0.0.0.0:1 can be reached"),
         (["store.url=clickhouse:8123"], "store.url must be http://host:port"),
         (["store.url=http://ch:port"], "store.url must be http://host:port"),
@@ -113,6 +117,7 @@ def test_settings_that_contradict_are_refused(assignments: list[str], problem: s
     "assignments",
     [
         ["ingest.http.endpoint=0.0.0.0:1", "ingest.without_keys=true"],
+        ["query.endpoint=0.0.0.0:1", "query.without_users=true"],
         ["store.endpoint=0.0.0.0:1", "store.password=s3cr3t"],
         ["store.endpoint=0.0.0.0:1", "store.url=https://ch.example.com/"],
         ["buffer.embedded.value_bytes_max=1MiB", KAFKA],
