@@ -13,6 +13,7 @@ from query.access import log_in
 from query.access.gate import Gate
 from query.access.protection import Protection
 from query.api import sessions, traces
+from query.langfuse import router as langfuse
 from query.pages import docs, shared
 from query.pages import marks as mark_forms
 from query.pages import session as session_page
@@ -35,6 +36,7 @@ _PARTS = (
     mark_forms,
     shared,
     docs,
+    langfuse,
 )
 
 

@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from query.app import create_app
+from query.langfuse.ingest import Ingest
 from query.services import Services
 from runtime import checks
 from runtime.config import Config, HostPort
@@ -33,12 +34,13 @@ async def serve(config: Config) -> AsyncIterator[HostPort]:
     """
     checks.refuse(checks.store_url(config.store))
     checks.refuse(checks.query(config.query))
-    async with Store(config.store) as store:
+    checks.refuse(checks.ingest_url(config.query))
+    async with Store(config.store) as store, Ingest(config) as ingest:
         listener = _listen(config.query.endpoint)
         address = HostPort(*listener.getsockname()[:2])
         server = _Server(
             uvicorn.Config(
-                create_app(Services(config=config, store=store)),
+                create_app(Services(config=config, store=store, ingest=ingest)),
                 log_config=None,
                 access_log=False,
                 server_header=False,

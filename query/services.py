@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from query.langfuse.ingest import Ingest
 from runtime.config import Config
 from store.client import Store
 
@@ -17,6 +18,7 @@ class Services:
 
     config: Config
     store: Store
+    ingest: Ingest
 
 
 def _services(request: Request) -> Services:

@@ -36,6 +36,7 @@ def everything(config: Config) -> Iterator[str]:
     yield from ingest(config)
     yield from buffer(config)
     yield from query(config.query)
+    yield from ingest_url(config.query)
     yield from store_url(config.store)
     if not config.store.url:
         yield from embedded_store(config.store)
@@ -139,16 +140,27 @@ def store_url(config: StoreConfig) -> Iterator[str]:
     """Yield what keeps anyone from reaching the store at `store.url`."""
     if not config.url:
         return
+    if not _is_base_url(config.url):
+        yield "store.url must be http://host:port or https://host:port, and nothing more"
+    elif urlsplit(config.url).username is not None:
+        yield "store.url must not hold a user or a password: set store.user and store.password"
+
+
+def ingest_url(config: QueryConfig) -> Iterator[str]:
+    """Yield what keeps query from handing exports on."""
+    url = config.ingest_url
+    if url and not (_is_base_url(url) and urlsplit(url).username is None):
+        yield "query.ingest_url must be http://host:port or https://host:port, and nothing more"
+
+
+def _is_base_url(text: str) -> bool:
+    # The text itself is never repeated: it may hold a password.
     try:
-        url = urlsplit(config.url)
+        url = urlsplit(text)
         usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
     except ValueError:  # the port is no number
-        usable = False
-    # The text itself is not repeated: it may hold a password.
-    if not usable or url.path not in {"", "/"} or url.query or url.fragment:
-        yield "store.url must be http://host:port or https://host:port, and nothing more"
-    elif url.username is not None:
-        yield "store.url must not hold a user or a password: set store.user and store.password"
+        return False
+    return usable and url.path in {"", "/"} and not url.query and not url.fragment
 
 
 def embedded_store(config: StoreConfig) -> Iterator[str]:

@@ -429,6 +429,11 @@ class QueryConfig(Section):
         description="What log-ins are signed with, 32 random characters or more, the same for all "
         "query processes. Without it, a random one is kept in `query.secret` in `data_dir`.",
     )
+    ingest_url: str = Field(
+        default="",
+        description="Where spans go that Langfuse's SDKs send to `query.endpoint`, such as "
+        "`http://ingest:4318`. Empty: to `ingest.http.endpoint`.",
+    )
 
 
 class LogConfig(Section):

@@ -189,6 +189,12 @@ def log_in_refused(*, address: str) -> None:
     _log_sometimes(log.warning, "log_in_refused", address=address)
 
 
+def request_not_forwarded(*, reason: str) -> None:
+    """An export did not get through to ingest; its sender is told to come back."""
+    metrics.unforwarded_requests.inc()
+    _log_sometimes(log.warning, "request_not_forwarded", reason=reason)
+
+
 def _log_sometimes(write: Callable[..., object], event: str, **fields: object) -> None:
     now = time.monotonic()
     if now - _last_logged.get(event, -_LOG_SECONDS_MIN) < _LOG_SECONDS_MIN:

@@ -158,3 +158,9 @@ log_ins = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+unforwarded_requests = Counter(
+    "sessiontrail_unforwarded_requests",
+    "Exports under Langfuse's path that could not be handed on to ingest. Their senders were told "
+    "to come back.",
+    registry=REGISTRY,
+)

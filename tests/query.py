@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from query.app import create_app
+from query.langfuse.ingest import Ingest
 from query.services import Services
 from runtime.config import Config, KeysConfig, QueryConfig, StoreConfig
 from store.client import Store
@@ -22,7 +23,8 @@ async def app_client(
     """Yield a client of the application over a store, by default without users and keys."""
     keys = KeysConfig(file=keys_file)
     config = Config(store=store, query=query or QueryConfig(), keys=keys)
-    async with Store(store) as client:
-        transport = httpx.ASGITransport(create_app(Services(config=config, store=client)))
+    async with Store(store) as client, Ingest(config) as ingest:
+        services = Services(config=config, store=client, ingest=ingest)
+        transport = httpx.ASGITransport(create_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking:
             yield asking

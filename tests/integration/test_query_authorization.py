@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from query.access.cookies import NAME
 from query.access.guard import Access
 from query.app import create_app
+from query.langfuse.ingest import Ingest
 from query.marks.shares import NewShare, Shares
 from query.services import Services
 from runtime import keys
@@ -127,12 +128,12 @@ async def running(store: processes.Store, tmp_path: Path) -> AsyncIterator[Runni
     headers = {f"{role} key": _bearer(path, PROJECT, role) for role in ("viewer", "editor")}
     headers["stranger key"] = _bearer(path, "bank", "admin")
     headers["nobody"] = ""
-    async with Store(store.config) as client:
+    async with Store(store.config) as client, Ingest(config) as ingest:
         await client.execute(_SESSION, {"project": PROJECT})
         access = Access(project=PROJECT, who="editor", role=Role.EDITOR)
         _, token = await Shares(client).publish(access, "s", NewShare())
         headers["shared link"] = f"Bearer {token}"
-        app = create_app(Services(config=config, store=client))
+        app = create_app(Services(config=config, store=client, ingest=ingest))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         clients = {
             name: httpx.AsyncClient(

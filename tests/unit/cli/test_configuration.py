@@ -102,6 +102,8 @@ KAFKA = "buffer.kind=kafka"
         (["store.url=http://ch:port"], "store.url must be http://host:port"),
         (["store.url=http://ch/?password=s3cr3t"], "store.url must be http://host:port"),
         (["store.url=http://ada:s3cr3t@ch"], "set store.user and store.password"),
+        (["query.ingest_url=ingest:4318"], "query.ingest_url must be http://host:port"),
+        (["query.ingest_url=http://ada:s3cr3t@i"], "query.ingest_url must be http://host:port"),
     ],
 )
 def test_settings_that_contradict_are_refused(assignments: list[str], problem: str) -> None:
@@ -136,6 +138,7 @@ def test_settings_that_go_together_are_taken(assignments: list[str]) -> None:
         ("ingest", "buffer.embedded.value_bytes_max=1MiB"),
         ("worker", "store.url=http://ada:s3cr3t@ch"),
         ("store", "store.endpoint=0.0.0.0:1"),
+        ("query", "query.ingest_url=http://i/v1/traces"),
     ],
 )
 def test_processes_refuse_what_validate_refuses(
