@@ -25,7 +25,7 @@ from query.langfuse.ingest import Ingest
 from query.marks.shares import NewShare, Shares
 from query.services import Services
 from runtime import keys
-from runtime.config import Config, KeysConfig
+from runtime.config import Config, KeysConfig, QueryConfig
 from runtime.roles import Role, RoleName
 from store.client import Store
 from tests import processes
@@ -59,6 +59,8 @@ class Expected:
 
 NO_TOKEN = secrets.token_urlsafe(32)
 OPEN, VIEWER, EDITOR = None, Role.VIEWER, Role.EDITOR
+# Where an export that was let through ends.
+NOBODY = Config(query=QueryConfig(ingest_url="http://127.0.0.1:1"))
 EXPECTED: dict[str, Expected] = {
     "GET /healthz": Expected(needs=OPEN),
     "GET /readyz": Expected(needs=OPEN),
@@ -95,6 +97,30 @@ EXPECTED: dict[str, Expected] = {
     ),
     "POST /marks/comment": Expected(needs=EDITOR, data={"session_id": "s", "text": "t"}),
     "POST /marks/remove": Expected(needs=EDITOR, data={"kind": "score", "mark": "x"}),
+    "GET /api/public/health": Expected(needs=OPEN),
+    "POST /api/public/otel/v1/{signal}": Expected(needs=OPEN, url="/api/public/otel/v1/traces"),
+    "GET /api/public/projects": Expected(needs=VIEWER),
+    "GET /api/public/sessions": Expected(needs=VIEWER),
+    "GET /api/public/sessions/{session_id:any_text}": Expected(
+        needs=VIEWER, url="/api/public/sessions/s"
+    ),
+    "GET /api/public/traces": Expected(needs=VIEWER),
+    "GET /api/public/traces/{trace_id}": Expected(needs=VIEWER, url="/api/public/traces/x"),
+    "GET /api/public/v2/observations": Expected(needs=VIEWER),
+    "GET /api/public/scores": Expected(needs=VIEWER),
+    "GET /api/public/v2/scores": Expected(needs=VIEWER),
+    "GET /api/public/v2/scores/{score_id}": Expected(needs=VIEWER, url="/api/public/v2/scores/x"),
+    "GET /api/public/v3/scores": Expected(needs=VIEWER),
+    "POST /api/public/scores": Expected(needs=EDITOR, json=[]),
+    "DELETE /api/public/scores/{score_id}": Expected(needs=EDITOR, url="/api/public/scores/x"),
+    "POST /api/public/ingestion": Expected(needs=EDITOR, json={"batch": []}),
+    "GET /project/{project}/{kind}s/{item:path}": Expected(needs=OPEN, url="/project/x/traces/x"),
+    **{
+        f"{method} /api/public/{{path:path}}": Expected(
+            needs=OPEN, url="/api/public/prompts", is_missing=True
+        )
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    },
 }
 
 
@@ -128,7 +154,7 @@ async def running(store: processes.Store, tmp_path: Path) -> AsyncIterator[Runni
     headers = {f"{role} key": _bearer(path, PROJECT, role) for role in ("viewer", "editor")}
     headers["stranger key"] = _bearer(path, "bank", "admin")
     headers["nobody"] = ""
-    async with Store(store.config) as client, Ingest(config) as ingest:
+    async with Store(store.config) as client, Ingest(NOBODY) as ingest:
         await client.execute(_SESSION, {"project": PROJECT})
         access = Access(project=PROJECT, who="editor", role=Role.EDITOR)
         _, token = await Shares(client).publish(access, "s", NewShare())
