@@ -12,7 +12,7 @@ from query import errors, health
 from query.access import log_in
 from query.access.gate import Gate
 from query.access.protection import Protection
-from query.api import sessions, traces
+from query.api import marks, sessions, shares, traces
 from query.langfuse import router as langfuse
 from query.pages import docs, shared
 from query.pages import marks as mark_forms
@@ -25,19 +25,8 @@ from query.wire import Json
 
 # Swagger UI's own files; its package would have the pages load them from elsewhere.
 _SWAGGER_UI = files("fastapi_offline") / "static"
-_PARTS = (
-    health,
-    log_in,
-    sessions,
-    traces,
-    list_page,
-    session_page,
-    trace_page,
-    mark_forms,
-    shared,
-    docs,
-    langfuse,
-)
+_API = (sessions, traces, marks, shares, langfuse)
+_PAGES = (log_in, list_page, session_page, trace_page, mark_forms, shared, docs)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -57,7 +46,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.gate = Gate(services.config)
     errors.install(app)
-    for part in _PARTS:
+    for part in (health, *_API, *_PAGES):
         app.include_router(part.router)
     app.mount("/static/swagger", StaticFiles(directory=str(_SWAGGER_UI)))
     app.mount("/static", StaticFiles(directory=str(STATIC)), name="static")

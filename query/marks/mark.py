@@ -80,6 +80,8 @@ class Mark(BaseModel):
 class MarkFilters(BaseModel):
     """Which marks. Those that are given must all hold."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
     session_id: SessionId = Field(
         default="", description="On this session, or on a trace that is in it now."
     )
