@@ -27,6 +27,8 @@ def _bounded(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return metadata
 
 
+# Ids stand in paths, which cannot have line breaks.
+ScoreId = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_bounded)]
 
@@ -34,7 +36,7 @@ Metadata = Annotated[dict[str, JsonValue], AfterValidator(_bounded)]
 class NewScore(Subject):
     """A score to be created. If there is one with its id, that one is replaced."""
 
-    id: Id = Field(default="", description="Any text; made up unless given.")
+    id: ScoreId = Field(default="", description="Any text in one line; made up unless given.")
     name: Name
     value: Value = Field(description="A number, a boolean or a text.")
     data_type: DataType | None = Field(

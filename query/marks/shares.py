@@ -158,7 +158,7 @@ class Shares:
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def _time(time_ns: int | None) -> str | None:
