@@ -1,19 +1,26 @@
-"""The application of a query process, asked over HTTP without a port."""
+"""The application of a query process, asked over HTTP without a port, and sessions to ask for."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 
+from buffer.port import ConsumedRecord, Record
 from query.app import create_app
 from query.langfuse.ingest import Ingest
 from query.services import Services
-from runtime.config import Config, KeysConfig, QueryConfig, StoreConfig
+from runtime.config import Config, KeysConfig, QueryConfig, SessionsConfig, StoreConfig, TimesConfig
+from schemas.envelope import Envelope
 from store.client import Store
+from tests import otlp
+from tests.model import SentSpan
+from workers.batch import Batch
+from workers.inserter import Inserter
+from workers.resolver import Resolver
 
 
 @asynccontextmanager
@@ -28,3 +35,12 @@ async def app_client(
         transport = httpx.ASGITransport(create_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking:
             yield asking
+
+
+async def keep(store: Store, project: str, spans: Sequence[SentSpan]) -> None:
+    """Insert spans and resolve their sessions, as a worker does with what it consumed."""
+    envelope = Envelope(project=project, received_ns=spans[0].received_ns, spans=len(spans))
+    record = Record(value=otlp.request(spans), headers=envelope.to_headers())
+    batch = Batch.of([ConsumedRecord(partition=0, offset=0, appended_at_ns=0, record=record)])
+    await Inserter(store, sessions=SessionsConfig(), times=TimesConfig()).insert(batch)
+    await Resolver(store).resolve(batch.id)

@@ -81,6 +81,7 @@ def test_a_value_outside_its_definition_is_refused_with_the_reason(
         {"value": "", "trace_id": "t"},
         {"value": "x" * 10_001, "trace_id": "t"},
         {"value": 1, "trace_id": "t", "comment": "x" * 10_001},
+        {"value": 1, "trace_id": "t", "id": "two\nlines"},
         {"value": 1, "trace_id": "t", "name": ""},
         {"value": 1, "trace_id": "t", "name": "x" * 201},
         {"value": 1, "trace_id": "t", "metadata": {"a": "x" * 16_384}},
