@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +123,7 @@ def test_types_come_from_the_usual_places(store: processes.Store) -> None:
     assert [kind for (kind,) in rows] == list(TYPES)
 
 
+DOCS = Path(__file__).parents[2] / "docs"
 REPLAY = "session_replay(project='default', session_id='none')"
 ORDINARY = (
     "SELECT left(FirstInput, 8) AS s, length(FirstInput) FROM sessions ORDER BY s LIMIT 1",
@@ -130,6 +133,11 @@ ORDINARY = (
     "SELECT * FROM spans LIMIT 1",
     "SELECT ServiceName, count(), quantile(0.9)(Duration) FROM spans GROUP BY ServiceName",
     "SELECT SessionId FROM sessions WHERE has(UserIds, 'ada') ORDER BY Cost DESC LIMIT 5",
+    "SELECT upper(Name) AS n, avg(Value) FROM scores GROUP BY Name, n ORDER BY n",
+    "SELECT Author, count() FROM comments WHERE Text ILIKE '%no%' GROUP BY Author",
+    "SELECT Cost FROM sessions WHERE SessionId IN (SELECT SessionId FROM bookmarks)",
+    "SELECT EditedBy, max(Version) FROM score_edits WHERE IsDeleted GROUP BY EditedBy",
+    *re.findall("```sql\n(.*?)```", (DOCS / "marks.md").read_text(encoding="utf-8"), re.DOTALL),
 )
 
 
@@ -137,3 +145,20 @@ ORDINARY = (
 def test_ordinary_sql_on_the_views_works(store: processes.Store, sql: str) -> None:
     """What people write, some of which the engine once gave up on."""
     store.query(sql)
+
+
+@pytest.mark.parametrize("view", ["bookmarks", "comments", "scores", "session_traces", "sessions"])
+def test_the_page_of_the_views_tells_every_column(store: processes.Store, view: str) -> None:
+    """There, `A … B` stands for what is between."""
+    page = (DOCS / "views.md").read_text(encoding="utf-8")
+    _, _, section = page.partition(f"\n## `{view}`\n")
+    rows = re.findall(r"^\| (\w[^|]*?) \|", section.partition("\n## ")[0], re.MULTILINE)
+    told = [name for row in rows if row != "column" for name in row.split(", ")]
+    columns = [name for name, *_ in store.query(f"DESCRIBE TABLE {view}")]
+    for name in told:
+        first, between, last = name.partition(" … ")
+        if between:
+            told[told.index(name) : told.index(name) + 1] = columns[
+                columns.index(first) : columns.index(last) + 1
+            ]
+    assert sorted(told) == sorted(columns)
