@@ -116,7 +116,7 @@ async def page(store: Store, project: str, wanted: SessionList) -> Page[Session]
     if len(rows) <= wanted.limit:
         return Page(data=found)
     last = rows[wanted.limit - 1]
-    return Page(data=found, next=cursor.encode(order.kind(last[-1]), last[0]))
+    return Page(data=found, next=cursor.encode(order.kind(last[-1]), found[-1].session_id))
 
 
 async def every(store: Store, project: str, wanted: SessionList) -> AsyncIterator[Session]:
