@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium, screenshots
 from tests.browser.conversations import Sent
+from tests.browser.crowd import crowd
 from tests.browser.gallery import filled
 from tests.browser.profile import Profile
 from tests.processes import Pipeline
@@ -34,12 +35,28 @@ class Site:
         """Where its pages are."""
         return self.pipeline.pages
 
+    def sessions(self, rest: str = "", **parameters: Any) -> list[str]:
+        """Return the ids of the sessions that a condition or an order of SQL finds."""
+        sql = f"SELECT SessionId FROM sessions {rest}"
+        return [found for (found,) in self.pipeline.store.query(sql, parameters)]
+
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """Everything running, filled once."""
     with filled() as (pipeline, sent):
         yield Site(pipeline=pipeline, sent=sent)
+
+
+@pytest.fixture(scope="session")
+def _crowd() -> Iterator[str]:
+    return iter([conversation.session_id for conversation in crowd()])
+
+
+@pytest.fixture
+def unmarked(_crowd: Iterator[str]) -> str:
+    """An everyday session, that no other test marks."""
+    return next(_crowd)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ running, for people who work on the pages. Addresses and the like are settings:
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import tempfile
@@ -28,6 +29,13 @@ from tests.browser import chromium, conversations, screenshots
 from tests.browser.profile import Profile
 from tests.processes import Pipeline, pipeline
 
+# The scores that the pages offer: one of each kind.
+SCORES = (
+    {"name": "helpful", "data_type": "NUMERIC", "min": 0, "max": 1, "description": "0 to 1"},
+    {"name": "resolved", "data_type": "BOOLEAN"},
+    {"name": "tone", "data_type": "CATEGORICAL", "categories": ["friendly", "cold", "<b>rude</b>"]},
+    {"name": "summary", "data_type": "TEXT"},
+)
 # What is pictured: a name, and where it is.
 PAGES: dict[str, str] = {
     "list": "/sessions",
@@ -55,9 +63,10 @@ PAGES: dict[str, str] = {
 @contextmanager
 def filled(*assignments: str) -> Iterator[tuple[Pipeline, conversations.Sent]]:
     """Run everything, with the conversations in it, exact."""
+    given = ["log.level=warning", f"query.score_definitions={json.dumps(SCORES)}", *assignments]
     with (
         tempfile.TemporaryDirectory(prefix="sessiontrail-gallery-") as folder,
-        pipeline(Path(folder), "log.level=warning", *assignments) as running,
+        pipeline(Path(folder), *given) as running,
     ):
         sent = conversations.send(OTLPSpanExporter(endpoint=running.grpc, insecure=True))
         running.wait_for_spans("default", sent.spans, seconds_max=120)
