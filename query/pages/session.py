@@ -24,6 +24,10 @@ from query.services import Shared
 
 TURNS = 20
 
+# Of the turn before a page: its number plus one, and when it ended.
+Number = Annotated[int, Query(ge=1, le=10**9)]
+Ended = Annotated[int, Query(ge=0, lt=2**63)]
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -35,7 +39,8 @@ async def show_session(
     access: Viewer,
     services: Shared,
     cursor: str = "",
-    turn: Annotated[int, Query(ge=1, le=10**9)] = 1,
+    turn: Number = 1,
+    ended: Ended = 0,
     errors: bool = False,
     q: Annotated[str, Query(max_length=1000)] = "",
 ) -> Response:
@@ -53,7 +58,7 @@ async def show_session(
         request,
         "session.html",
         **context.of(access),
-        **conversation(turns, first_number=turn),
+        **conversation(turns, first_number=turn, ended_ns=ended, is_whole=not (errors or q)),
         **panel(
             access,
             services,
@@ -64,9 +69,7 @@ async def show_session(
         ),
         session=found,
         here=link("/session", **here),
-        next_page=link("/session", **here, cursor=turns.next, turn=turn + TURNS)
-        if turns.next
-        else "",
+        next_page=link("/session", **here, **following(turns, turn)) if turns.next else "",
         scores_of=_by_trace(scores),
         errors=errors,
         q=q,
@@ -75,9 +78,19 @@ async def show_session(
     )
 
 
-def conversation(turns: Page[Turn], *, first_number: int) -> dict[str, Any]:
-    """Return what _replay.html shows of a page of turns."""
-    shown = list(view.turns(turns.data, first_number=first_number))
+def following(turns: Page[Turn], first_number: int) -> dict[str, Any]:
+    """Return what the link to the page after a page of turns says."""
+    number, ended_ns = first_number + len(turns.data), turns.data[-1].end_ns
+    return {"cursor": turns.next, "turn": number, "ended": ended_ns}
+
+
+def conversation(
+    turns: Page[Turn], *, first_number: int, ended_ns: int, is_whole: bool = True
+) -> dict[str, Any]:
+    """Return what _replay.html shows of a page of turns; see view.turns()."""
+    shown = list(
+        view.turns(turns.data, first_number=first_number, ended_ns=ended_ns, is_whole=is_whole)
+    )
     return {
         "turns": shown,
         "first_error": next((t.first_error for t in shown if t.first_error), None),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from query.marks.shares import Shares
 from query.pages.rendering import link, page
-from query.pages.session import TURNS, conversation
+from query.pages.session import TURNS, Ended, Number, conversation, following
 from query.reads import replay, sessions
 from query.services import Shared
 from runtime.errors import NotFound
@@ -21,11 +20,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/shared/{token}")
 async def show_shared(
+    *,
     request: Request,
     token: str,
     services: Shared,
     cursor: str = "",
-    turn: Annotated[int, Query(ge=1, le=10**9)] = 1,
+    turn: Number = 1,
+    ended: Ended = 0,
 ) -> Response:
     """Show the session of a public link. Open to everybody: the token is the right to read."""
     share = await Shares(services.store).find(token)
@@ -37,13 +38,12 @@ async def show_shared(
         sessions.one(store, project, session_id),
         replay.page(store, project, session_id, after=cursor, limit=TURNS),
     )
-    more = {"cursor": turns.next, "turn": turn + TURNS}
     response = page(
         request,
         "shared.html",
-        **conversation(turns, first_number=turn),
+        **conversation(turns, first_number=turn, ended_ns=ended),
         session=found,
-        next_page=link(f"/shared/{token}", **more) if turns.next else "",
+        next_page=link(f"/shared/{token}", **following(turns, turn)) if turns.next else "",
         scores_of={},
         errors=False,
         q="",

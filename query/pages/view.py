@@ -64,23 +64,28 @@ class TurnView:
         return next((span for span in self.turn.spans if span.is_error), None)
 
 
-def turns(found: Iterable[Turn], *, first_number: int = 1) -> Iterator[TurnView]:
-    """Yield a page of turns as they are shown."""
-    before: Turn | None = None
+def turns(
+    found: Iterable[Turn], *, first_number: int = 1, ended_ns: int = 0, is_whole: bool = True
+) -> Iterator[TurnView]:
+    """
+    Yield a page of turns as they are shown. `ended_ns` is when the turn before the page ended;
+    between turns that were searched for (not `is_whole`) there may be others, and so no silence.
+    """
+    day = _day(ended_ns)
     for number, turn in enumerate(found, first_number):
         earlier, said = split(_of(turn.input, "user"))
-        gap_ns = turn.start_ns - before.end_ns if before else 0
+        gap_ns = turn.start_ns - ended_ns if ended_ns and is_whole else 0
         yield TurnView(
             number=number,
             turn=turn,
             gap_ns=gap_ns if gap_ns >= GAP_NS else 0,
-            starts_day=before is None or _day(before) != _day(turn),
+            starts_day=_day(turn.start_ns) != day,
             earlier=earlier,
             said=said,
             answered=_of(turn.output, "assistant"),
             rows=waterfall(turn.spans),
         )
-        before = turn
+        day, ended_ns = _day(turn.start_ns), turn.end_ns
 
 
 def waterfall(spans: Sequence[Span]) -> list[Row]:
@@ -106,5 +111,5 @@ def _of(value: Value, role: str) -> list[Message]:
     return messages(value.text, role=role)
 
 
-def _day(turn: Turn) -> int:
-    return turn.start_ns // (86_400 * 10**9)
+def _day(time_ns: int) -> int:
+    return time_ns // (86_400 * 10**9)
