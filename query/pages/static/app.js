@@ -13,29 +13,29 @@ function toggleTheme() {
   try { localStorage.setItem("theme", root.dataset.theme); } catch { /* for this page alone */ }
 }
 
-// Moves to the next or previous of some elements, from where the page is scrolled to.
+// Moves to the next or previous of some elements: from the one that has the focus if it is in view,
+// else from where the page is scrolled to. What is folded away is where its fold is.
 function step(selector, by) {
-  const places = all(selector).filter((element) => element.getClientRects().length || element.closest("details"));
-  const tops = places.map((element) => element.getBoundingClientRect().top);
-  const margin = 90;
-  const index = by > 0
-    ? tops.findIndex((top) => top > margin + 4)
-    : tops.findLastIndex((top) => top < margin - 4);
+  const places = all(selector);
+  const tops = places.map((place) => (place.checkVisibility() ? place : place.closest("details")).getBoundingClientRect().top);
+  const current = places.indexOf(document.activeElement.closest(selector));
+  const isInView = current >= 0 && tops[current] > 0 && tops[current] < innerHeight;
+  const index = isInView ? current + by
+    : by > 0 ? tops.findIndex((top) => top > 0) : tops.findLastIndex((top) => top < 0);
   if (places[index]) show(places[index]);
 }
 
 function show(element) {
   for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-  const top = element.getBoundingClientRect().top + scrollY - 90;
-  scrollTo({ top, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-  element.focus({ preventScroll: true });
+  element.scrollIntoView();
+  (element.matches("a, [tabindex]") ? element : element.querySelector("a")).focus({ preventScroll: true });
 }
 
 const keys = {
   j: () => step(".turn, table.sessions tbody tr", 1),
   k: () => step(".turn, table.sessions tbody tr", -1),
-  n: () => step(".row.error, .turn.failed", 1),
-  p: () => step(".row.error, .turn.failed", -1),
+  n: () => step(".row.error", 1),
+  p: () => step(".row.error", -1),
   b: () => one("#bookmark")?.click(),
   t: toggleTheme,
   "/": () => one("#search")?.focus(),
