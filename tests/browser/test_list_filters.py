@@ -120,7 +120,7 @@ def test_recent_sessions_are_those_of_now(site: Site, new_profile: Callable[...,
     page = new_profile().open("/sessions")
     page.get_by_label("Active within").select_option(label="1 hour")
     page.get_by_role("button", name="Apply").click()
-    expect(page.locator(".removable")).to_have_text(["last: 1h × remove"])
+    expect(page.locator(".removable")).to_contain_text(["last: 1h"])
     found = set(places.shown(page))
     surely, perhaps = (
         set(site.sessions(f"WHERE EndTime > now() - INTERVAL {minutes} MINUTE"))
@@ -145,7 +145,7 @@ def test_filters_hold_together_and_come_off_one_by_one(
     expect(chips).to_have_count(2)
     assert places.shown(page) == site.sessions(f"WHERE {condition} ORDER BY TotalTokens DESC")
     chips.filter(has_text="environment: production").click()
-    expect(chips).to_have_text(["errors × remove"])
+    expect(chips).to_contain_text(["errors"])
     expect(page.get_by_label("With errors")).to_be_checked()
     assert parse_qs(urlsplit(page.url).query) == {"errors": ["true"], "sort": ["-tokens"]}
     page.get_by_role("link", name="Clear").click()

@@ -51,7 +51,8 @@ def test_figures_are_those_of_the_session(site: Site, new_profile: Callable[...,
     """As the list and the views have them."""
     page = new_profile().open(places.session(conversations.ERRORS))
     [(traces, spans, tokens, errors)] = site.pipeline.store.query(
-        "SELECT TraceCount, SpanCount, TotalTokens, ErrorCount FROM sessions WHERE SessionId = {id:String}",
+        "SELECT TraceCount, SpanCount, TotalTokens, ErrorCount FROM sessions"
+        " WHERE SessionId = {id:String}",
         {"id": conversations.ERRORS},
     )
     figures = page.locator(".session .figures")
