@@ -62,14 +62,21 @@ class Store:
         self, sql: str, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a SELECT."""
+        result = self._connected().query(sql, parameters=dict(parameters or {}))
+        return [tuple(row) for row in result.result_rows]
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that is no SELECT."""
+        self._connected().command(sql, parameters=dict(parameters or {}))
+
+    def _connected(self) -> Client:
         if self.client is None:
             self.client = clickhouse_connect.get_client(
                 host=self.address.host,
                 port=self.address.port,
                 autogenerate_session_id=False,
             )
-        result = self.client.query(sql, parameters=dict(parameters or {}))
-        return [tuple(row) for row in result.result_rows]
+        return self.client
 
     def answers(self, sql: str) -> bool:
         """Return whether a statement succeeds right now."""

@@ -23,6 +23,8 @@ def test_sessions_differ_in_what_a_list_filters_by(site: Site) -> None:
     """Environments, users, models and tags; some failed; each has texts and a cost."""
     rows = site.pipeline.store.query(
         "SELECT Environments, UserIds, Models, Tags, ErrorCount, Cost, FirstInput FROM sessions"
+        " WHERE SessionId IN {sent:Array(String)}",
+        {"sent": list(site.sent.traces)},
     )
     environments, users, models, tags, errors, costs, inputs = zip(*rows, strict=True)
     assert {"production", "staging", "development"} <= set().union(*environments)

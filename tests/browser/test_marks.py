@@ -126,7 +126,7 @@ def test_marks_on_a_trace_and_a_span_belong_to_the_session(
     page.locator("form.new.score", has_text="helpful").get_by_role("button").click()
     expect(_marks(page, "scores")).to_contain_text("helpful 1")
     page.locator(".row").last.click()
-    expect(page.locator("#span")).to_be_visible()
+    expect(page.locator("#detail .span-detail")).to_be_visible()
     page.goto(page.locator(".row").last.evaluate("row => row.href"))
     _comment(page, "This span is slow")
     expect(_marks(page, "comments")).to_contain_text("This span is slow")
