@@ -90,6 +90,7 @@ def test_a_span_is_shown_beside_the_tree(site: Site, new_profile: Callable[..., 
     expect(detail.get_by_role("heading", level=2)).to_contain_text("research_agent")
     page.locator(".row", has_text="embed_query").first.click()
     expect(detail.get_by_role("heading", level=2)).to_contain_text("embed_query")
+    expect(page.locator(".row.current .label")).to_have_text("embed_query")
     detail.locator("summary", has_text="attributes").click()
     expect(detail.get_by_role("row", name="openinference.span.kind")).to_contain_text("EMBEDDING")
     detail.locator("summary", has_text="resource").click()

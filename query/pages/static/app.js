@@ -55,6 +55,8 @@ document.addEventListener("click", (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.textContent = "✓"; });
   if (event.target.closest("[data-theme-toggle]")) toggleTheme();
+  const row = event.target.closest("a.row");
+  if (row) for (const other of row.parentElement.children) other.classList.toggle("current", other === row);
   if (event.target.closest("[data-next-error]")) {
     const failed = one(".row.error");
     if (failed) { event.preventDefault(); show(failed); }
