@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-_PACKAGES = ("chromium", "fonts-noto-color-emoji", "fonts-noto-core")
+_PACKAGES = ("chromium", "fonts-noto-color-emoji", "fonts-noto-core", "fonts-droid-fallback")
 
 
 def launch(playwright: Playwright) -> Browser:
