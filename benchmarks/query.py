@@ -30,6 +30,9 @@ from rich.table import Table
 
 from benchmarks import filling, measure
 from query import cursor
+from query.access.guard import Access
+from query.access.roles import Role
+from query.marks.bookmarks import Bookmarks
 from store.client import Store
 from tests.processes import Pipeline, pipeline
 
@@ -135,9 +138,9 @@ class Reader:
         """Let go of the connection."""
         self._connection.close()
 
-    def ask(self, path: str, parameters: Mapping[str, Any], method: str = "GET") -> tuple[int, int]:
+    def ask(self, path: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
         """Return the status of an answer, and how many bytes it had."""
-        self._connection.request(method, f"{path}?{urlencode(parameters)}")
+        self._connection.request("GET", f"{path}?{urlencode(parameters)}")
         with self._connection.getresponse() as answer:
             return answer.status, len(answer.read())
 
@@ -162,12 +165,12 @@ class Reader:
         }
 
 
-def bookmark(reader: Reader, sessions: Sequence[str]) -> None:
+async def bookmark(running: Pipeline, sessions: Sequence[str]) -> None:
     """Bookmark some sessions; those that are already stay so."""
-    for session in sessions:
-        status, _ = reader.ask("/api/v1/session/bookmark", {"id": session}, "PUT")
-        if status not in (200, 204):
-            raise RuntimeError(f"{status} for a bookmark")
+    access = Access(project="default", who="benchmark", role=Role.EDITOR)
+    async with Store(running.config.store) as store:
+        for session in sessions:
+            await Bookmarks(store).set(access, session)
 
 
 @contextmanager
@@ -192,8 +195,8 @@ async def _fill(running: Pipeline, spans: int) -> dict[str, int]:
 def run(running: Pipeline, *, count: int) -> dict[str, Any]:
     """Return the figures of each request."""
     sample = Sample(running)
+    asyncio.run(bookmark(running, sample.sessions[:_BOOKMARKS]))
     with closing(Reader(running)) as reader:
-        bookmark(reader, sample.sessions[:_BOOKMARKS])
         return {
             name: reader.measure(request, sample, count=count) for name, request in REQUESTS.items()
         }
