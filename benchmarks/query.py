@@ -196,10 +196,12 @@ def run(running: Pipeline, *, count: int) -> dict[str, Any]:
     """Return the figures of each request."""
     sample = Sample(running)
     asyncio.run(bookmark(running, sample.sessions[:_BOOKMARKS]))
+    figures = {}
     with closing(Reader(running)) as reader:
-        return {
-            name: reader.measure(request, sample, count=count) for name, request in REQUESTS.items()
-        }
+        for name, request in REQUESTS.items():
+            figures[name] = reader.measure(request, sample, count=count)
+            click.echo(f"{name}: p95 {figures[name]['p95'] * 1000:.1f} ms")
+    return figures
 
 
 def show(result: Mapping[str, Any]) -> None:
