@@ -97,6 +97,34 @@ EXPECTED: dict[str, Expected] = {
     ),
     "POST /marks/comment": Expected(needs=EDITOR, data={"session_id": "s", "text": "t"}),
     "POST /marks/remove": Expected(needs=EDITOR, data={"kind": "score", "mark": "x"}),
+    "PUT /api/v1/session/bookmark": Expected(needs=EDITOR, url="/api/v1/session/bookmark?id=s"),
+    "DELETE /api/v1/session/bookmark": Expected(needs=EDITOR, url="/api/v1/session/bookmark?id=s"),
+    "GET /api/v1/score-definitions": Expected(needs=VIEWER),
+    "GET /api/v1/scores": Expected(needs=VIEWER),
+    "POST /api/v1/scores": Expected(
+        needs=EDITOR, json={"session_id": "s", "name": "n", "value": "v"}
+    ),
+    "PATCH /api/v1/scores/{score_id:path}": Expected(
+        needs=EDITOR, url="/api/v1/scores/x", json={"value": 1.0}
+    ),
+    "DELETE /api/v1/scores/{score_id:path}": Expected(needs=EDITOR, url="/api/v1/scores/x"),
+    "GET /api/v1/scores/{score_id:path}/edits": Expected(
+        needs=VIEWER, url="/api/v1/scores/x/edits"
+    ),
+    "GET /api/v1/comments": Expected(needs=VIEWER),
+    "POST /api/v1/comments": Expected(needs=EDITOR, json={"session_id": "s", "text": "t"}),
+    "PATCH /api/v1/comments/{comment_id}": Expected(
+        needs=EDITOR, url="/api/v1/comments/x", json={"text": "t"}
+    ),
+    "DELETE /api/v1/comments/{comment_id}": Expected(needs=EDITOR, url="/api/v1/comments/x"),
+    "GET /api/v1/comments/{comment_id}/edits": Expected(
+        needs=VIEWER, url="/api/v1/comments/x/edits"
+    ),
+    "GET /api/v1/session/shares": Expected(needs=VIEWER, url="/api/v1/session/shares?id=s"),
+    "POST /api/v1/session/shares": Expected(
+        needs=EDITOR, url="/api/v1/session/shares?id=s", json={}
+    ),
+    "DELETE /api/v1/shares/{share_id}": Expected(needs=EDITOR, url="/api/v1/shares/x"),
     "GET /api/public/health": Expected(needs=OPEN),
     "POST /api/public/otel/v1/{signal}": Expected(needs=OPEN, url="/api/public/otel/v1/traces"),
     "GET /api/public/projects": Expected(needs=VIEWER),
