@@ -15,8 +15,10 @@ def _read(name: str) -> str:
     return (_SQL / name).read_text(encoding="utf-8").rstrip("\n")
 
 
+_VALUES = _read("attribute_values.sql")
 _SHARED = {
-    "attribute_map": _read("attribute_map.sql"),
+    "attribute_values": _VALUES,
+    "attribute_map": f"{_VALUES},\n{_read('attribute_map.sql')}",
     "value_text": _read("value_text.sql"),
     "session_rank": _read("session_rank.sql"),
     "resolved_columns": _read("resolved_columns.sql"),
@@ -34,6 +36,11 @@ def statement(name: str, **values: str) -> str:
 def with_attribute_map(select: str) -> str:
     """Return a SELECT that may use the functions of attribute_map.sql."""
     return f"WITH\n{_SHARED['attribute_map']}\n{select}"
+
+
+def with_attribute_values(select: str) -> str:
+    """Return a SELECT that may use the functions of attribute_values.sql."""
+    return f"WITH\n{_VALUES}\n{select}"
 
 
 def names(folder: str) -> Iterator[str]:

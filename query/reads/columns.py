@@ -20,11 +20,12 @@ FIGURES: Columns = {
     "output_tokens": "OutputTokens",
     "total_tokens": "TotalTokens",
 }
+# Of sessions_data.
 SESSION: Columns = {
     **FIGURES,
     "session_id": "SessionId",
     "trace_count": "TraceCount",
-    "cost": "Cost",
+    "cost": "toFloat64(Cost)",
     "user_ids": "UserIds",
     "services": "Services",
     "environments": "Environments",
@@ -32,7 +33,7 @@ SESSION: Columns = {
     "tags": "Tags",
     "first_input": "FirstInput",
     "last_output": "LastOutput",
-    "updated_at_ns": "toUnixTimestamp64Nano(UpdatedAt)",
+    "updated_at_ns": "toUnixTimestamp64Nano(Version)",
 }
 # Of session_traces_data, which knows the hours as well.
 TRACE: Columns = {
@@ -68,7 +69,7 @@ SPAN: Columns = {
     "input_preview": "InputPreview",
     "output_preview": "OutputPreview",
 }
-# With the functions of attribute_map.sql.
+# With the functions of attribute_values.sql.
 WHOLE_SPAN: Columns = {
     **SPAN,
     "input": "input_of(SpanAttributes)",

@@ -20,17 +20,14 @@ SPANS_MAX = 100
 # Of an input or an output, on a page of turns; /span has it whole.
 CHARACTERS_MAX = 100_000
 
+# In one pass: the engine reads the previews for the rows of the page alone.
 _PAGE = f"""
 SELECT {select(TRACE)} FROM session_traces_data FINAL
-WHERE Project = {{project:String}} AND SessionId = {{session_id:String}} AND TraceId IN (
-    SELECT TraceId FROM session_traces_data FINAL
-    WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
-        AND (toUnixTimestamp64Nano(StartTime), TraceId) > ({{after:Int64}}, {{after_id:String}})
-        AND %s
-    ORDER BY StartTime, TraceId
-    LIMIT {{rows:UInt32}}
-)
+WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
+    AND (toUnixTimestamp64Nano(StartTime), TraceId) > ({{after:Int64}}, {{after_id:String}})
+    AND %s
 ORDER BY StartTime, TraceId
+LIMIT {{rows:UInt32}}
 """
 _ERRORS = "ErrorCount > 0"
 # What a trace's spans say, in all their attributes: a session at a time, so it may be read whole.

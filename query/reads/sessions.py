@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from query import cursor
 from query.filters import PAGE_MAX, SessionFilters, SessionList
+from query.reads import session_marks
 from query.reads.columns import SESSION, fields, select
-from query.reads.conditions import conditions
-from query.reads.models import Page, Session, SessionScore
+from query.reads.conditions import COST, DURATION, conditions
+from query.reads.models import Page, Session
 from runtime.errors import NotFound
 from store.client import Store
 
@@ -28,68 +28,28 @@ class _Order:
 _ORDERS = {
     "start": _Order("toUnixTimestamp64Nano(StartTime)", "Int64", int),
     "end": _Order("toUnixTimestamp64Nano(EndTime)", "Int64", int),
-    "duration": _Order("Duration", "UInt64", int),
+    "duration": _Order(DURATION, "UInt64", int),
     "traces": _Order("TraceCount", "UInt64", int),
     "spans": _Order("SpanCount", "UInt64", int),
     "errors": _Order("ErrorCount", "UInt64", int),
     "input_tokens": _Order("InputTokens", "UInt64", int),
     "output_tokens": _Order("OutputTokens", "UInt64", int),
     "tokens": _Order("TotalTokens", "UInt64", int),
-    "cost": _Order("Cost", "Float64", float),
+    "cost": _Order(COST, "Float64", float),
     "id": _Order("SessionId", "String", str),
 }
-# The wide columns are read for the rows of the page alone.
+# In one pass: the engine reads the wide columns for the rows of the page alone.
 _LIST = """
-WITH page AS (
-    SELECT SessionId, {key} AS Key
-    FROM sessions
-    WHERE {where}
-    ORDER BY Key {direction}, SessionId {direction}
-    LIMIT {{rows:UInt32}}
-)
 SELECT {columns}, {key} AS Key
-FROM sessions
-WHERE Project = {{project:String}} AND SessionId IN (SELECT SessionId FROM page)
+FROM sessions_data FINAL
+WHERE {where}
 ORDER BY Key {direction}, SessionId {direction}
+LIMIT {{rows:UInt32}}
 """
 _ONE = f"""
-SELECT {select(SESSION)} FROM sessions
+SELECT {select(SESSION)} FROM sessions_data FINAL
 WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
 """
-_BOOKMARKED = """
-SELECT SessionId FROM bookmarks
-WHERE Project = {project:String} AND SessionId IN {ids:Array(String)}
-"""
-# A mark on a trace belongs to the session that the trace is in now.
-_MARKS = """
-WITH
-    traces AS (
-        SELECT TraceId, SessionId FROM session_traces
-        WHERE Project = {{project:String}} AND SessionId IN {{ids:Array(String)}} AND TraceId IN (
-            SELECT TraceId FROM {view} WHERE Project = {{project:String}} AND TraceId != ''
-        )
-    )
-SELECT {columns}
-FROM
-(
-    SELECT * FROM {view}
-    WHERE Project = {{project:String}} AND SessionId IN {{ids:Array(String)}}
-    UNION ALL
-    SELECT {view}.* REPLACE (traces.SessionId AS SessionId)
-    FROM {view} INNER JOIN traces ON traces.TraceId = {view}.TraceId
-    WHERE {view}.Project = {{project:String}} AND {view}.SessionId = ''
-)
-"""
-_COMMENTS = _MARKS.format(view="comments", columns="SessionId, count()") + "GROUP BY SessionId"
-_SCORES = (
-    _MARKS.format(
-        view="scores",
-        columns="SessionId, Name, count(),"
-        " avgOrNullIf(Value, DataType IN ('NUMERIC', 'BOOLEAN')),"
-        " arraySort(groupUniqArrayIf(5)(StringValue, DataType = 'CATEGORICAL'))",
-    )
-    + "GROUP BY SessionId, Name ORDER BY SessionId, Name"
-)
 
 
 async def page(store: Store, project: str, wanted: SessionList) -> Page[Session]:
@@ -112,7 +72,7 @@ async def page(store: Store, project: str, wanted: SessionList) -> Page[Session]
     sql = _LIST.format(key=order.sql, where=where, direction=direction, columns=select(SESSION))
     rows = await store.query(sql, {**parameters, "rows": wanted.limit + 1})
     found = [Session(**fields(SESSION, row)) for row in rows[: wanted.limit]]
-    await _add_marks(store, project, found)
+    await session_marks.add(store, project, found)
     if len(rows) <= wanted.limit:
         return Page(data=found)
     last = rows[wanted.limit - 1]
@@ -143,7 +103,7 @@ async def one(store: Store, project: str, session_id: str) -> Session:
     if not rows:
         raise NotFound("there is no such session in this project")
     session = Session(**fields(SESSION, rows[0]))
-    await _add_marks(store, project, [session])
+    await session_marks.add(store, project, [session])
     return session
 
 
@@ -153,22 +113,3 @@ def _where(project: str, filters: SessionFilters) -> tuple[str, dict[str, Any]]:
         texts.append(text)
         parameters.update(named)
     return " AND ".join(texts), parameters
-
-
-async def _add_marks(store: Store, project: str, sessions: Sequence[Session]) -> None:
-    if not sessions:
-        return
-    by_id: Mapping[str, Session] = {session.session_id: session for session in sessions}
-    parameters = {"project": project, "ids": list(by_id)}
-    bookmarked, comments, scores = await asyncio.gather(
-        store.query(_BOOKMARKED, parameters),
-        store.query(_COMMENTS, parameters),
-        store.query(_SCORES, parameters),
-    )
-    for (session_id,) in bookmarked:
-        by_id[session_id].bookmarked = True
-    for session_id, count in comments:
-        by_id[session_id].comment_count = count
-    for session_id, name, count, mean, values in scores:
-        score = SessionScore(name=name, count=count, mean=mean, values=values)
-        by_id[session_id].scores.append(score)

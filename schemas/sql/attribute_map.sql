@@ -1,7 +1,6 @@
 -- The one place that says what attributes mean. Each line is a function of s, a span's attributes,
 -- and r, its resource's (both Map(String, String), '' where a key is absent); the first value that
--- is not empty wins. docs/attributes.md explains the choices.
-    (m, k) -> nullIf(m[k], '') AS at,
+-- is not empty wins. In front of it stands attribute_values.sql.
 
     -- A count or an amount that makes no sense is none: sums must not be poisoned by one span.
     x -> if(toUInt64OrZero(x) <= 1000000000000, toUInt64OrZero(x), 0) AS count_of,
@@ -89,26 +88,6 @@
         arraySum(arrayMap(
             kv -> if(kv.1 = 'total', 0, amount_of(kv.2)),
             JSONExtractKeysAndValuesRaw(s['langfuse.observation.cost_details'])))) AS cost_of,
-
-    s -> coalesce(
-        at(s, 'langfuse.observation.input'),
-        at(s, 'langfuse.trace.input'),
-        at(s, 'input.value'),
-        at(s, 'gen_ai.input.messages'),
-        at(s, 'gen_ai.prompt'),
-        at(s, 'traceloop.entity.input'),
-        at(s, 'gen_ai.tool.call.arguments'),
-        '') AS input_of,
-
-    s -> coalesce(
-        at(s, 'langfuse.observation.output'),
-        at(s, 'langfuse.trace.output'),
-        at(s, 'output.value'),
-        at(s, 'gen_ai.output.messages'),
-        at(s, 'gen_ai.completion'),
-        at(s, 'traceloop.entity.output'),
-        at(s, 'gen_ai.tool.call.result'),
-        '') AS output_of,
 
     (s, r) -> coalesce(
         at(s, 'langfuse.environment'),

@@ -215,4 +215,8 @@ CREATE TABLE IF NOT EXISTS sessions_data
 )
 ENGINE = ReplacingMergeTree(Version, IsDeleted)
 ORDER BY (Project, SessionId)
-SETTINGS index_granularity = 64, fsync_after_insert = $fsync, fsync_part_directory = $fsync;
+-- The list reads a column or two of all sessions, and the others of a few rows: once merged, columns
+-- stand in files of their own, in small blocks.
+SETTINGS index_granularity = 256, min_bytes_for_wide_part = 1048576,
+    min_compress_block_size = 8192, max_compress_block_size = 16384,
+    fsync_after_insert = $fsync, fsync_part_directory = $fsync;

@@ -3,7 +3,7 @@
 CREATE OR REPLACE VIEW session_replay
 AS
 WITH
-$attribute_map,
+$attribute_values,
     places AS (
         SELECT Project, arrayJoin(Hours) AS Hour, TraceId
         FROM session_traces_data FINAL
