@@ -90,7 +90,7 @@ def _messages(value: Any, role: str) -> Iterator[Message]:
     match value:
         case str():
             yield Message(role=role, parts=[Part(kind="text", text=value)])
-        case [list() as batch]:  # LangChain wraps its messages twice
+        case [[dict(), *_] as batch]:  # LangChain wraps its messages twice
             yield from _messages(batch, role)
         case [_, *_] if all(_is_message(item) for item in value):
             for item in value:
@@ -127,18 +127,25 @@ def _of_object(value: Mapping[str, Any], role: str) -> Iterator[Message]:
 def _is_message(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    if value.get("lc") and isinstance(value.get("kwargs"), dict):
+    if _is_serialised(value):
         return True
     if isinstance(value.get("role"), str):
         return bool({"content", "parts", "tool_calls", "function_call"} & set(value))
-    return value.get("type") in _LANGCHAIN_TYPES and "content" in value
+    kind = value.get("type")
+    return isinstance(kind, str) and kind in _LANGCHAIN_TYPES and "content" in value
+
+
+def _is_serialised(value: Mapping[str, Any]) -> bool:
+    """Return whether this is LangChain's own serialisation of a message."""
+    return bool(value.get("lc")) and isinstance(value.get("kwargs"), dict)
 
 
 def _message(value: Mapping[str, Any], role: str) -> Message:
-    if value.get("lc"):  # LangChain's own serialisation
-        names = value.get("id") or [""]
-        kind = str(names[-1]).removesuffix("Chunk").removesuffix("Message").lower()
-        return _message({"role": kind, **value["kwargs"]}, role)
+    if _is_serialised(value):
+        names = value.get("id")
+        name = str(names[-1]) if isinstance(names, list) and names else role
+        kind = name.removesuffix("Chunk").removesuffix("Message").lower()
+        return _message({"role": kind, **value["kwargs"], "lc": None}, role)
     told = str(value.get("role") or value.get("type") or role).lower()
     told = _ROLES.get(told, told)
     parts = [*_parts(value.get("parts")), *_parts(value.get("content"))]
