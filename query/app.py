@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -21,10 +22,18 @@ from query.pages import sessions as list_page
 from query.pages import trace as trace_page
 from query.pages.rendering import STATIC
 from query.services import Services
-from query.wire import Json
+from query.wire import TITLES, Json, Problem, ProblemBody
 
 # Swagger UI's own files; its package would have the pages load them from elsewhere.
 _SWAGGER_UI = files("fastapi_offline") / "static"
+# What every route may answer besides what it is for.
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": TITLES[status],
+        "content": {Problem.media_type: {"schema": ProblemBody.model_json_schema()}},
+    }
+    for status in (400, 401, 403, 404, 413, 422, 429, 503)
+}
 _API = (sessions, traces, marks, shares, langfuse)
 _PAGES = (log_in, list_page, session_page, trace_page, mark_forms, shared, docs)
 
@@ -42,6 +51,7 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         default_response_class=Json,
+        responses=_PROBLEMS,
     )
     app.state.services = services
     app.state.gate = Gate(services.config)

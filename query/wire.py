@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from starlette.responses import Response
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
 
 
 def to_json(content: Any) -> bytes:
@@ -21,10 +22,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON")
 
 
-class Json(Response):
+class Json(JSONResponse):
     """An answer in JSON."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """Return the body."""
@@ -44,6 +43,14 @@ class Problem(Json):
         )
 
 
+class ProblemBody(BaseModel):
+    """What every error says: `detail` is written for the person who can act."""
+
+    status: int
+    title: str
+    detail: str
+
+
 TITLES = {
     400: "Bad request",
     401: "Not logged in",
@@ -51,6 +58,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
+    411: "Length required",
     413: "Too large",
     422: "Cannot be read",
     429: "Too many requests",

@@ -12,8 +12,14 @@ import sys
 from typing import TextIO
 
 import structlog
+import structlog.tracebacks
 
 from runtime.config import LogConfig
+
+# Without the values of variables: those are what users said, and keys.
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def configure(config: LogConfig, *, process: str, output: TextIO | None = None) -> None:
@@ -33,9 +39,13 @@ def configure(config: LogConfig, *, process: str, output: TextIO | None = None) 
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             *(
-                [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+                [_tracebacks, structlog.processors.JSONRenderer()]
                 if as_json
-                else [structlog.dev.ConsoleRenderer(colors=output.isatty())]
+                else [
+                    structlog.dev.ConsoleRenderer(
+                        colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback
+                    )
+                ]
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -18,6 +18,9 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
 }
+# Forms and JSON are small. Exports of spans are handed on as they come in, and ingest bounds them.
+BODY_BYTES_MAX = 4 * 2**20
+_HANDED_ON = "/api/public/otel/"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,14 +45,29 @@ class Protection:
                     headers["Cache-Control"] = "no-store"
             await send(message)
 
-        if scope["method"] not in _SAFE_METHODS and is_cross_site(Headers(scope=scope)):
-            detail = (
-                "this came from a page of another site, or through a proxy that changes Host and"
-                " not Origin; let the proxy hand on the Host that it was asked for"
-            )
-            await Problem(status=403, detail=detail)(scope, receive, send_protected)
-            return
-        await self._app(scope, receive, send_protected)
+        if refusal := _refusal(scope):
+            await refusal(scope, receive, send_protected)
+        else:
+            await self._app(scope, receive, send_protected)
+
+
+def _refusal(scope: Scope) -> Problem | None:
+    if scope["method"] in _SAFE_METHODS:
+        return None
+    headers = Headers(scope=scope)
+    if is_cross_site(headers):
+        detail = (
+            "this came from a page of another site, or through a proxy that changes Host and"
+            " not Origin; let the proxy hand on the Host that it was asked for"
+        )
+        return Problem(status=403, detail=detail)
+    if scope["path"].startswith(_HANDED_ON):
+        return None
+    if "transfer-encoding" in headers:
+        return Problem(status=411, detail="send the body with a Content-Length")
+    if int(headers.get("content-length", "0")) > BODY_BYTES_MAX:
+        return Problem(status=413, detail=f"the body is larger than {BODY_BYTES_MAX} bytes")
+    return None
 
 
 def is_cross_site(headers: Headers) -> bool:

@@ -15,7 +15,8 @@ from query.access.guard import Viewer
 from query.langfuse import observation_rows, observation_shapes
 from query.langfuse.bounds import answerable
 from query.langfuse.observation_shapes import GROUPS
-from query.langfuse.paging import Filters, nanoseconds
+from query.langfuse.paging import Filters
+from query.reads.models import nanoseconds
 from query.services import Shared
 from query.wire import Json
 from runtime.errors import InvalidRequest

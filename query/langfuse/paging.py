@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from query.reads.models import nanoseconds
 from runtime.errors import InvalidRequest
 
 # A page number is an offset: what comes before it is read and thrown away.
@@ -73,10 +74,3 @@ class Period(Filters):
 
 class Timed(Page, Period):
     """A page of what began in a span of time."""
-
-
-def nanoseconds(time: datetime) -> int:
-    """Return a time, UTC where it has no zone, as Unix nanoseconds."""
-    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
-    since = zoned - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from query.access.guard import Access
 from query.access.roles import Role
-from query.reads.models import Time
+from query.reads.models import Time, nanoseconds
 from runtime.errors import NotAllowed
 
 Id = Annotated[str, Field(max_length=200)]
@@ -101,8 +101,8 @@ class MarkFilters(BaseModel):
         for name, operator, time in (("since", ">=", self.since), ("to", "<", self.to)):
             if time:
                 yield (
-                    f"CreatedAt {operator} parseDateTime64BestEffort({{{name}:String}}, 9, 'UTC')",
-                    {name: time.isoformat()},
+                    f"toUnixTimestamp64Nano(CreatedAt) {operator} {{{name}:Int64}}",
+                    {name: nanoseconds(time)},
                 )
 
     def _equal(self, **columns: str) -> Iterator[Condition]:

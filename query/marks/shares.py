@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from query.access.guard import Access
 from query.marks import rows
-from query.reads.models import Time, rfc3339
+from query.reads.models import Time, nanoseconds, rfc3339
 from runtime.errors import InvalidRequest, NotFound
 from store.client import Store
 
@@ -168,9 +168,9 @@ def _time(time_ns: int | None) -> str | None:
 def _expiry(new: NewShare, now_ns: int) -> int | None:
     if new.expires_at is None:
         return None
-    expires_ns = int(new.expires_at.timestamp()) * 10**9 + new.expires_at.microsecond * 1000
+    expires_ns = nanoseconds(new.expires_at)
     if expires_ns <= now_ns:
         raise InvalidRequest("expires_at: this time is over; give one to come")
-    if expires_ns >= 2**63:
+    if expires_ns >= 2**63 - 1:
         raise InvalidRequest("expires_at: give a time before 2262, or none")
     return expires_ns

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from query.access.guard import Access
+from fastapi import Depends
+
+from query.access.guard import Access, Known
+from query.access.projects import projects_of
 from query.access.roles import Role
+from query.services import Shared
 
 
-def of(access: Access) -> dict[str, Any]:
-    """Return what the frame of a page needs."""
+async def _projects(identity: Known, services: Shared) -> Sequence[str]:
+    return await projects_of(identity, services.store)
+
+
+Projects = Annotated[Sequence[str], Depends(_projects)]
+
+
+def of(access: Access, projects: Sequence[str]) -> dict[str, Any]:
+    """Return what the frame of a page needs; `projects` are those to choose from."""
     return {
         "access": access,
-        "projects": [access.project],
+        "projects": projects,
         "is_open": access.open,
         "may_edit": access.role >= Role.EDITOR,
     }

@@ -150,6 +150,7 @@ async def publish(
     *,
     request: Request,
     access: Editor,
+    projects: context.Projects,
     services: Shared,
     session_id: Field,
     days: Field = "",
@@ -162,7 +163,7 @@ async def publish(
     return page(
         request,
         "published.html",
-        **context.of(access),
+        **context.of(access, projects),
         url=f"{str(request.base_url).rstrip('/')}/shared/{token}",
         here=link("/session", id=session_id, project=access.project),
     )

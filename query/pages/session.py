@@ -37,6 +37,7 @@ async def show_session(
     request: Request,
     session_id: Annotated[str, Query(alias="id", min_length=1)],
     access: Viewer,
+    projects: context.Projects,
     services: Shared,
     cursor: str = "",
     turn: Number = 1,
@@ -57,7 +58,7 @@ async def show_session(
     return page(
         request,
         "session.html",
-        **context.of(access),
+        **context.of(access, projects),
         **conversation(turns, first_number=turn, ended_ns=ended, is_whole=not (errors or q)),
         **panel(
             access,

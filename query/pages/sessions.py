@@ -55,6 +55,7 @@ async def list_sessions(
     request: Request,
     wanted: Annotated[SessionList, Depends(_wanted)],
     access: Viewer,
+    projects: context.Projects,
     services: Shared,
 ) -> Response:
     """Show the sessions that match the filters."""
@@ -79,7 +80,7 @@ async def list_sessions(
     return page(
         request,
         "sessions.html",
-        **context.of(access),
+        **context.of(access, projects),
         found=found,
         first_said={s.session_id: first_said(s) for s in found.data},
         wanted=wanted,

@@ -29,7 +29,13 @@ OfTrace = Annotated[str, Query(alias="trace", min_length=1)]
 
 @router.get("/trace")
 async def show_trace(
-    request: Request, trace_id: TraceId, access: Viewer, services: Shared, span: str = ""
+    *,
+    request: Request,
+    trace_id: TraceId,
+    access: Viewer,
+    projects: context.Projects,
+    services: Shared,
+    span: str = "",
 ) -> Response:
     """Show a trace: its tree beside its waterfall, and one of its spans."""
     store, project = services.store, access.project
@@ -45,7 +51,7 @@ async def show_trace(
     return page(
         request,
         "trace.html",
-        **context.of(access),
+        **context.of(access, projects),
         **_detail(whole),
         **panel(access, services, {"trace_id": trace_id}, scores=scores, comments=comments),
         here=link("/trace", id=trace_id, span=span, project=project),
@@ -60,10 +66,12 @@ async def show_trace(
 
 @router.get("/span")
 async def show_span(
+    *,
     request: Request,
     trace_id: OfTrace,
     span_id: Annotated[str, Query(alias="id", min_length=1)],
     access: Viewer,
+    projects: context.Projects,
     services: Shared,
 ) -> Response:
     """Show a span with everything that was sent."""
@@ -71,7 +79,7 @@ async def show_span(
     return page(
         request,
         "span.html",
-        **context.of(access),
+        **context.of(access, projects),
         **_detail(whole),
         **await _span_marks(access, services, whole),
         here=link("/span", trace=trace_id, id=span_id, project=access.project),

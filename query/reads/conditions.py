@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from query.filters import ScoreCondition, SessionFilters
+from query.reads.models import nanoseconds
 
 Condition = tuple[str, Mapping[str, Any]]
 
@@ -45,15 +46,9 @@ def conditions(filters: SessionFilters) -> Iterator[Condition]:
 
 def _times(filters: SessionFilters) -> Iterator[Condition]:
     if since := filters.active_since:
-        yield (
-            "EndTime >= parseDateTime64BestEffort({since:String}, 9, 'UTC')",
-            {"since": since.isoformat()},
-        )
+        yield "toUnixTimestamp64Nano(EndTime) >= {since:Int64}", {"since": nanoseconds(since)}
     if filters.to:
-        yield (
-            "StartTime < parseDateTime64BestEffort({to:String}, 9, 'UTC')",
-            {"to": filters.to.isoformat()},
-        )
+        yield "toUnixTimestamp64Nano(StartTime) < {to:Int64}", {"to": nanoseconds(filters.to)}
 
 
 def _sets(filters: SessionFilters) -> Iterator[Condition]:

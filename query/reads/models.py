@@ -19,6 +19,17 @@ def rfc3339(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
 
 
+def nanoseconds(time: datetime) -> int:
+    """
+    Return a time, UTC where it has no zone, in nanoseconds since 1970; what the store has no number
+    for becomes its first or last one.
+    """
+    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
+    since = zoned - datetime(1970, 1, 1, tzinfo=UTC)
+    ns = (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
+    return min(max(ns, -(2**63)), 2**63 - 1)
+
+
 Time = Annotated[
     int,
     PlainSerializer(rfc3339, return_type=str),

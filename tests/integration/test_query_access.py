@@ -15,8 +15,10 @@ import pytest
 from query.access.attempts import BY_NAME_MAX
 from query.access.cookies import NAME
 from query.access.projects import projects_of
+from query.access.protection import BODY_BYTES_MAX
 from query.access.roles import EVERY_PROJECT, Identity
 from query.service import serve
+from query.wire import Problem
 from runtime import key_ring, keys
 from runtime.config import Config, QueryConfig, UserConfig
 from runtime.errors import ConfigError
@@ -287,3 +289,19 @@ def test_a_real_process_takes_a_user_of_its_settings(
     assert "name: ada" in shown
     assert "$argon2" not in shown
     assert "***" in shown
+
+
+async def test_a_body_that_is_too_large_is_not_read(store: processes.Store) -> None:
+    """By its length, or because it does not tell it; exports of spans are another matter."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        raise AssertionError("it was read")
+
+    async with app_client(store.config) as asking:
+        large = await asking.post("/api/v1/scores", content=b" " * (BODY_BYTES_MAX + 1))
+        assert (large.status_code, large.headers["content-type"]) == (413, Problem.media_type)
+        unknown = await asking.post("/api/v1/scores", content=endless())
+        assert unknown.status_code == 411
+        form = await asking.post("/session/publish", content=b"a=" * BODY_BYTES_MAX)
+        assert form.status_code == 413
