@@ -187,6 +187,9 @@ def _print_queries(config: Config, ids: list[str]) -> None:
     view = f"session_replay(project='default', session_id='{ids[0]}')"
     columns = "formatDateTime(Timestamp, '%T') AS At, Type, SpanName, StatusCode, Input, Output"
     replay = f"SELECT {columns} FROM {view}"  # noqa: S608 - text for a person
-    click.echo(f"Sent {len(ids)} sessions. In a second, look at them with plain SQL:\n")
+    click.echo(
+        f"Sent {len(ids)} sessions. In a second they are at http://{config.query.endpoint}\n"
+    )
+    click.echo("Or look at them with plain SQL:\n")
     for statement in (sessions, replay):
         click.echo(f'curl {url} --data-binary "{statement} FORMAT PrettyCompact"\n')

@@ -99,6 +99,7 @@ class StatusBoard:
             ("otlp_grpc", config.ingest.grpc.endpoint),
             ("otlp_http", f"http://{config.ingest.http.endpoint}"),
             ("clickhouse", config.store.url or f"http://{config.store.endpoint}"),
+            ("pages", f"http://{config.query.endpoint}"),
         ]
 
     def _table(self, status: Status) -> Table:
@@ -121,6 +122,7 @@ class StatusBoard:
             _scrape(session, at_worker),
             _troubles(session, "ingest", at_ingest),
             _troubles(session, "worker", at_worker),
+            _troubles(session, "query", self._config.query.endpoint),
         )
         return Status(
             waiting_for=[*filter(None, [self.store_trouble]), *chain.from_iterable(troubles)],

@@ -113,10 +113,11 @@ async def _span_marks(access: Access, services: Services, span: WholeSpan) -> di
 
 
 def _detail(span: WholeSpan) -> dict[str, Any]:
+    asks, answers = ("arguments", "result") if span.type == "tool" else ("user", "assistant")
     return {
         "span": span,
-        "input_said": messages(span.input, role="user"),
-        "output_said": messages(span.output, role="assistant"),
+        "input_said": messages(span.input, role=asks),
+        "output_said": messages(span.output, role=answers),
         "fold": view.FOLD_CHARACTERS,
     }
 
