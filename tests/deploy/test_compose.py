@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 from cli.main import cli
+from query import service as query_service
 from runtime import settings, telemetry
 from runtime.config import Config, HostPort
 from tests.deploy.paths import BIN, CONFIGS, DEPLOY, ROOT
+from tests.users import user
 from workers import service as worker_service
 
 COMPOSE = DEPLOY / "compose.yaml"
@@ -24,14 +26,26 @@ SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
 OURS = {name for name, service in SERVICES.items() if "build" in service}
 ONE_SHOT = {name for name, service in SERVICES.items() if service["restart"] == "no"}
 LONG_LIVED = set(SERVICES) - ONE_SHOT
-# What `docker compose` puts into a container's environment before it starts.
-PASSWORD = {"CLICKHOUSE_PASSWORD": "0123"}
+SETTINGS = "/etc/sessiontrail/config.yaml"
+# What is filled in in .env: what has to be, and what may be as well.
+FILLED_IN = {"CLICKHOUSE_PASSWORD": "0123"}
+HASH = user("ada", everywhere="admin").password_hash.get_secret_value()
+USERS = f'[{{name: ada, password_hash: "{HASH}", roles: {{"*": admin}}}}]'
 
 
-def config(service: str) -> Config:
+def config(service: str, **filled_in: str) -> Config:
     """Return the settings that a service of ours runs with."""
-    given = {**SERVICES[service]["environment"], **PASSWORD}
+    given = {
+        name: interpolated(value, {**FILLED_IN, **filled_in})
+        for name, value in SERVICES[service]["environment"].items()
+    }
     return settings.load(file=CONFIGS / "development.yaml", environment=given)
+
+
+def interpolated(value: str, variables: Mapping[str, str]) -> str:
+    """Return what `docker compose` puts into a container's environment."""
+    reference = re.fullmatch(r"\$\{(\w+):[?-](.*)\}", value)
+    return variables.get(reference[1], reference[2]) if reference else value
 
 
 def seconds(duration: str) -> int:
@@ -98,8 +112,8 @@ def test_every_command_runs_a_subcommand_with_settings_that_are_valid(name: str)
     """The mounted file is the one the command reads, and no variable is a typo."""
     subcommand, *options = SERVICES[name]["command"]
     assert subcommand in cli.commands
-    mounted = [mount.split(":")[1] for mount in SERVICES[name]["volumes"]]
-    assert options == ["--config", *mounted]
+    assert f"./config/development.yaml:{SETTINGS}:ro" in SERVICES[name]["volumes"]
+    assert options == ["--config", SETTINGS]
     assert config(name).buffer.kind == "kafka"
 
 
@@ -120,21 +134,53 @@ def test_settings_and_services_name_each_other() -> None:
 
 
 def test_what_is_published_is_what_is_listened_on() -> None:
-    """And on this machine alone, since there are no project keys."""
-    ports = [port.split(":") for port in SERVICES["ingest"]["ports"]]
-    assert {address for address, _, _ in ports} == {"127.0.0.1"}
-    ingest = config("ingest").ingest
-    assert {int(inside) for _, _, inside in ports} == {
-        ingest.grpc.endpoint.port,
-        ingest.http.endpoint.port,
-    }
+    """And on this machine alone, since there are no project keys and no users."""
+    ingest, query = config("ingest").ingest, config("query").query
+    assert published("ingest") == {ingest.grpc.endpoint.port, ingest.http.endpoint.port}
+    assert published("query") == {query.endpoint.port}
     assert ingest.processes == 2
+    exposed = re.findall(r"^EXPOSE (.*)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert {int(port) for port in exposed[0].split()} == published("ingest") | published("query")
+
+
+def published(name: str) -> set[int]:
+    """Return the ports of a service that this machine, and no other, reaches."""
+    ports = [port.split(":") for port in SERVICES[name]["ports"]]
+    assert {address for address, _, _ in ports} == {"127.0.0.1"}
+    assert all(outside == inside for _, outside, inside in ports)
+    return {int(inside) for _, _, inside in ports}
+
+
+def test_ingest_and_query_read_the_same_keys() -> None:
+    """In a volume over the image's own folder: keys and log-ins outlive the containers."""
+    dockerfile = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    [folder] = re.findall(r"SESSIONTRAIL_DATA_DIR=(\S+)", dockerfile)
+    assert f"--home-dir {folder} " in dockerfile
+    for name in OURS:
+        # The others need nothing of it.
+        keeps = f"data:{folder}" in SERVICES[name]["volumes"]
+        assert keeps == (name in {"ingest", "query"}), name
+        assert config(name).keys.file is None
+
+
+def test_query_is_open_until_users_are_named() -> None:
+    """By one line in .env, which the example has."""
+    assert config("query").query.without_users
+    assert config("query").query.users == ()
+    assert config("query").query.ingest_url == "http://ingest:4318"
+    [ada] = config("query", QUERY_USERS=USERS).query.users
+    assert (ada.name, ada.roles) == ("ada", {"*": "admin"})
+    example = (DEPLOY / "example.env").read_text(encoding="utf-8")
+    [line] = re.findall(r"^# QUERY_USERS='(.*)'$", example, re.MULTILINE)
+    assert line.replace("$argon2id$…", HASH) == USERS
 
 
 def test_there_is_time_to_drain() -> None:
     """A stop is over before Docker makes it one."""
     answer_seconds = config("ingest").ingest.publish_seconds_max + 1.0
     assert seconds(SERVICES["ingest"]["stop_grace_period"]) >= 2 * answer_seconds
+    query_seconds = seconds(SERVICES["query"]["stop_grace_period"])
+    assert query_seconds >= 2 * query_service._GRACE_SECONDS
     for name in ("worker-1", "worker-2"):
         grace_seconds = seconds(SERVICES[name]["stop_grace_period"])
         assert grace_seconds >= 2 * worker_service._DRAIN_SECONDS_MAX
@@ -148,6 +194,7 @@ async def test_health_checks_tell_ready_from_not(name: str, waiting_for: list[st
     expected = {
         "ingest": settings_in_force.ingest.http.endpoint.port,
         "worker": settings_in_force.worker.telemetry.endpoint.port,
+        "query": settings_in_force.query.endpoint.port,
     }[SERVICES[name]["command"][0]]
 
     async def waits_for() -> list[str]:
