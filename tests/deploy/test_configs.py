@@ -9,18 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from runtime import settings
+from runtime import keys, settings
 from runtime.errors import ConfigError
 from tests.deploy.paths import CONFIGS
 from tests.processes import COMMAND
+from tests.users import user
 
 FILES = sorted(CONFIGS.glob("*.yaml"))
 ENVIRONMENT = {
     "CLICKHOUSE_PASSWORD": "0123",
     "CLICKHOUSE_URL": "https://clickhouse.example.com:8443",
+    "INGEST_URL": "http://ingest.example.com:4318",
     "KAFKA_BOOTSTRAP_SERVERS": "kafka-1.example.com:9093,kafka-2.example.com:9093",
     "KAFKA_PASSWORD": "# not: a comment",
     "KAFKA_USER": "sessiontrail",
+    "QUERY_ADMIN_PASSWORD_HASH": user("admin", everywhere="admin").password_hash.get_secret_value(),
+    "QUERY_SECRET": "0123456789abcdef" * 4,
 }
 
 
@@ -45,18 +49,33 @@ def test_every_variable_is_needed_and_none_has_a_default() -> None:
                 settings.load(file=file, environment=without)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_validate_finds_nothing_wrong(file: Path) -> None:
-    """As an operator would ask before a deployment."""
-    answer = subprocess.run(
-        [COMMAND, "validate", f"--config={file}"],
+def validated(file: Path, keys_file: Path) -> subprocess.CompletedProcess[str]:
+    """Ask as an operator would before a deployment."""
+    return subprocess.run(
+        [COMMAND, "validate", f"--config={file}", f"--set=keys.file={keys_file}"],
         env={"PATH": os.environ["PATH"], **ENVIRONMENT},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_validate_finds_nothing_wrong(file: Path, tmp_path: Path) -> None:
+    """Production has a key, as its comments say."""
+    keys_file = tmp_path / "keys.json"
+    if file.name == "production.yaml":
+        keys.create(keys_file, project="shop", role="editor", name="")
+    answer = validated(file, keys_file)
     assert answer.returncode == 0, answer.stderr
     assert "ok" in answer.stdout
+
+
+def test_production_is_closed_until_somebody_has_a_key(tmp_path: Path) -> None:
+    """It is not left open by a key that nobody made."""
+    answer = validated(CONFIGS / "production.yaml", tmp_path / "keys.json")
+    assert answer.returncode != 0
+    assert "ingest.without_keys" in answer.stderr
 
 
 def test_production_means_what_it_says() -> None:
@@ -69,3 +88,11 @@ def test_production_means_what_it_says() -> None:
     assert kafka.security.protocol == "sasl_ssl"
     assert kafka.security.password.get_secret_value() == "# not: a comment"
     assert not kafka.topics.create
+    query = config.query
+    [admin] = query.users
+    assert admin.password_hash.get_secret_value() == ENVIRONMENT["QUERY_ADMIN_PASSWORD_HASH"]
+    assert admin.roles == {"*": "admin"}
+    assert query.secret.get_secret_value() == ENVIRONMENT["QUERY_SECRET"]
+    assert query.ingest_url == ENVIRONMENT["INGEST_URL"]
+    assert not query.without_users
+    assert not config.ingest.without_keys
