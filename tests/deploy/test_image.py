@@ -102,7 +102,7 @@ def test_the_environment_stands_alone(installed: Path, tmp_path: Path) -> None:
 def test_the_environment_has_everything_it_needs(
     installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every process runs from it, with its SQL and its schema files: spans in, sessions out."""
+    """Every process runs from it, with its SQL, its schema files and its pages."""
     monkeypatch.setattr(processes, "COMMAND", installed / "bin" / "sessiontrail")
     monkeypatch.chdir(tmp_path)
     with processes.pipeline(tmp_path / "data") as running:
@@ -115,6 +115,8 @@ def test_the_environment_has_everything_it_needs(
             lambda: running.store.query("SELECT count() FROM sessions") == [(3,)],
             what="the demo's three sessions",
         )
+        for page in ("/sessions", "/docs"):
+            assert_is_whole(running.pages, page)
         status = subprocess.run(
             [processes.COMMAND, "migrate", "status", *reached],
             capture_output=True,
@@ -122,3 +124,14 @@ def test_the_environment_has_everything_it_needs(
             check=True,
         )
     assert {line.split()[0] for line in status.stdout.splitlines()} == {"applied"}
+
+
+def assert_is_whole(pages: str, path: str) -> None:
+    """Fail unless a page answers, and every style sheet, script and icon that it refers to."""
+    status, text = processes.answer(f"{pages}{path}")
+    assert status == 200
+    files = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
+    assert {Path(file).suffix for file in files} >= {".css", ".js"}
+    for file in files:
+        status, content = processes.answer(f"{pages}{file}")
+        assert (status, bool(content)) == (200, True), file
