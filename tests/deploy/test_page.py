@@ -20,6 +20,6 @@ def test_every_metric_it_names_exists() -> None:
 
 def test_every_setting_it_names_exists() -> None:
     """So that it can be copied."""
-    named = set(re.findall(r"`((?:buffer|ingest|worker|store)\.[a-z_.]+)`", PAGE))
+    named = set(re.findall(r"`((?:buffer|ingest|keys|query|store|worker)\.[a-z_.]+)`", PAGE))
     assert len(named) > 5
     assert named <= {key for key, _, _ in settings.fields()}
