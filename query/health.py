@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -9,6 +11,9 @@ from query.services import Shared
 from query.wire import Json
 from runtime import telemetry
 from runtime.errors import PipelineError
+
+# As long as a worker waits for it; whoever asks waits a little longer.
+_ANSWER_SECONDS_MAX = 5.0
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,7 +41,10 @@ async def metrics() -> Response:
 async def waits_for(services: Shared) -> list[str]:
     """Return what the process waits for, in words."""
     try:
-        await services.store.query("SELECT 1 FROM sessions LIMIT 1")
+        async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+            await services.store.query("SELECT 1 FROM sessions LIMIT 1")
+    except TimeoutError:
+        return [f"store: no answer within {_ANSWER_SECONDS_MAX:g} s"]
     except PipelineError as error:
         return [f"store: {error}"]
     return []
