@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
@@ -24,17 +25,24 @@ STATIC = files("query.pages") / "static"
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(
     ["table", "strikethrough"]
 )
+# A row may leave cells out, and they are made up: 65,536 in each table, so that 1.5 KB would take a
+# second and become 600 KB. (The package exports a function under the module's name.)
+_TABLES: Any = import_module("markdown_it.rules_block.table")
+_TABLES.MAX_AUTOCOMPLETED_CELLS = 100
 _TAGS = {
     "p", "br", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "hr", "a",
     "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td",
 }  # fmt: skip
+# Of one text, and of all texts of a page.
+MARKDOWN_CHARACTERS_MAX = 20_000
+PROSE_CHARACTERS_MAX = 100_000
 _SECOND = 10**9
 _UNITS = (("d", 86_400 * _SECOND), ("h", 3_600 * _SECOND), ("min", 60 * _SECOND))
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
     """Return a page. A template that names what it is not given fails, rather than show nothing."""
-    given = {"request": request, "access": None, **context}
+    given = {"request": request, "access": None, "prose": Prose(), **context}
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(given), status_code=status)
 
 
@@ -55,6 +63,23 @@ def markdown(text: str) -> Markup:
 
 
 _REL = "noopener noreferrer nofollow"
+
+
+class Prose:
+    """
+    The markdown of one page, as far as a bound goes. Nobody else is answered while a page is made,
+    and markdown takes milliseconds for each KB of what a sender chose to send.
+    """
+
+    def __init__(self) -> None:
+        self._characters_left = PROSE_CHARACTERS_MAX
+
+    def html(self, text: str) -> Markup:
+        """Return text as HTML: as markdown, or beyond the bound as the text that it is."""
+        if len(text) > min(MARKDOWN_CHARACTERS_MAX, self._characters_left):
+            return Markup('<pre class="raw">{}</pre>').format(text)
+        self._characters_left -= len(text)
+        return markdown(text)
 
 
 def duration(ns: int) -> str:
@@ -118,7 +143,6 @@ def plural(count: int, word: str) -> str:
 
 _FILTERS: Mapping[str, Any] = {
     "rfc3339": rfc3339,
-    "markdown": markdown,
     "duration": duration,
     "clock": clock,
     "day": day,

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query.pages.context import local
-from query.pages.rendering import duration, link, markdown, money, short
+from query.pages.rendering import (
+    MARKDOWN_CHARACTERS_MAX,
+    PROSE_CHARACTERS_MAX,
+    Prose,
+    duration,
+    link,
+    markdown,
+    money,
+    short,
+)
 
 
 class Elements(HTMLParser):
@@ -46,6 +55,25 @@ def test_markdown_cannot_harm(pieces: list[str]) -> None:
         assert tag in HARMLESS
         assert set(attributes) <= ({"href", "rel"} if tag == "a" else set())
         assert not (attributes.get("href") or "").lower().startswith(("javascript", "data:", "vb"))
+
+
+def test_a_table_is_not_blown_up() -> None:
+    """Rows may leave out all their cells: 1.5 KB would become 65,536 of them."""
+    bomb = "|" + "a|" * 256 + "\n|" + "-|" * 256 + "\n" + "|\n" * 256
+    assert len(markdown(bomb)) < 20 * len(bomb)
+    assert markdown("|a|b|\n|-|-|\n|c|\n").count("<td>") == 2
+
+
+def test_a_page_has_so_much_markdown_and_no_more() -> None:
+    """What is beyond is shown as the text that it is: nothing is left out, and nobody waits."""
+    prose = Prose()
+    assert "<strong>" in prose.html("**a**")
+    long = "**a** <b> " * (MARKDOWN_CHARACTERS_MAX // 10 + 1)
+    assert "**a** &lt;b&gt;" in prose.html(long)
+    text = "**a** " * 1000
+    pages = [prose.html(text) for _ in range(PROSE_CHARACTERS_MAX // len(text) + 1)]
+    assert "<strong>" in pages[0]
+    assert "<strong>" not in pages[-1]
 
 
 @pytest.mark.parametrize(
