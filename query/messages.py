@@ -59,7 +59,10 @@ def messages(value: str, *, role: str) -> list[Message]:
     """Return what a value says; `role` is whose it is where it does not say so itself."""
     if not value.strip():
         return []
-    found = list(_messages(_loaded(value), role))
+    try:
+        found = list(_messages(_loaded(value), role))
+    except orjson.JSONEncodeError:  # deeper than 254 levels: as it was sent
+        found = [Message(role=role, parts=[Part(kind="json", text=value)])]
     return [message for message in found if any(p.text.strip() or p.name for p in message.parts)]
 
 
@@ -242,7 +245,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         loaded = _loaded(value)
         return value if isinstance(loaded, str) else _shown(loaded)
-    try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    except (TypeError, ValueError):  # deeper than 254 levels
-        return str(value)
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
