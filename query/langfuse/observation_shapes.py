@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from query.reads.models import WholeSpan, rfc3339
 Fields = Mapping[str, Any]
 
 _OBSERVATION = "langfuse.observation"
+_VERSION = re.compile(r"[0-9]{1,9}")
 GROUPS = frozenset(
     {
         "core",
@@ -126,7 +128,7 @@ def _prompt(span: WholeSpan) -> Fields:
     version = span.attributes.get(f"{_OBSERVATION}.prompt.version", "")
     return {
         "promptName": span.attributes.get(f"{_OBSERVATION}.prompt.name"),
-        "promptVersion": int(version) if version.isdecimal() else None,
+        "promptVersion": int(version) if _VERSION.fullmatch(version) else None,
     }
 
 
