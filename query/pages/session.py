@@ -24,7 +24,7 @@ from query.services import Shared
 
 TURNS = 20
 
-# Of the turn before a page: its number plus one, and when it ended.
+# Of the turns before a page: how many they are plus one, and when the last of them ended.
 Number = Annotated[int, Query(ge=1, le=10**9)]
 Ended = Annotated[int, Query(ge=0, lt=2**63)]
 
@@ -70,7 +70,7 @@ async def show_session(
         ),
         session=found,
         here=link("/session", **here),
-        next_page=link("/session", **here, **following(turns, turn)) if turns.next else "",
+        next_page=link("/session", **here, **following(turns, turn, ended)) if turns.next else "",
         scores_of=_by_trace(scores),
         errors=errors,
         q=q,
@@ -79,9 +79,10 @@ async def show_session(
     )
 
 
-def following(turns: Page[Turn], first_number: int) -> dict[str, Any]:
+def following(turns: Page[Turn], first_number: int, ended_ns: int) -> dict[str, Any]:
     """Return what the link to the page after a page of turns says."""
-    number, ended_ns = first_number + len(turns.data), turns.data[-1].end_ns
+    number = first_number + len(turns.data)
+    ended_ns = max(ended_ns, *(turn.end_ns for turn in turns.data))
     return {"cursor": turns.next, "turn": number, "ended": ended_ns}
 
 

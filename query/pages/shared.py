@@ -43,7 +43,7 @@ async def show_shared(
         "shared.html",
         **conversation(turns, first_number=turn, ended_ns=ended),
         session=found,
-        next_page=link(f"/shared/{token}", **following(turns, turn)) if turns.next else "",
+        next_page=link(f"/shared/{token}", **following(turns, turn, ended)) if turns.next else "",
         scores_of={},
         errors=False,
         q="",

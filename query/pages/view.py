@@ -68,7 +68,7 @@ def turns(
     found: Iterable[Turn], *, first_number: int = 1, ended_ns: int = 0, is_whole: bool = True
 ) -> Iterator[TurnView]:
     """
-    Yield a page of turns as they are shown. `ended_ns` is when the turn before the page ended;
+    Yield a page of turns as they are shown. `ended_ns` is when the turns before the page ended;
     between turns that were searched for (not `is_whole`) there may be others, and so no silence.
     """
     day = _day(ended_ns)
@@ -85,7 +85,7 @@ def turns(
             answered=_of(turn.output, "assistant"),
             rows=waterfall(turn.spans),
         )
-        day, ended_ns = _day(turn.start_ns), turn.end_ns
+        day, ended_ns = _day(turn.start_ns), max(ended_ns, turn.end_ns)
 
 
 def waterfall(spans: Sequence[Span]) -> list[Row]:
