@@ -108,6 +108,9 @@ async def _add_values(store: Store, project: str, turns: Sequence[Turn]) -> None
         turn.trace_id: (_source(turn, of_input=True), _source(turn, of_input=False))
         for turn in turns
     }
+    # The spans of a long trace are not all here, and its answer is near its end.
+    cut = {turn.trace_id: turn.hours for turn in turns if turn.span_count > len(turn.spans)}
+    chosen |= await spans.sources(store, project, cut)
     wanted = sorted({span_id for pair in chosen.values() for span_id in pair if span_id})
     hours = {turn.trace_id: turn.hours for turn in turns if any(chosen[turn.trace_id])}
     found = await spans.values(store, project, hours, wanted, characters_max=CHARACTERS_MAX)
