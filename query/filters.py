@@ -18,7 +18,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 PAGE_MAX = 200
 
 _SCORE = re.compile(r"(?P<name>[^<>=!]+?)\s*(?:(?P<operator><=|>=|!=|<|>|=)\s*(?P<value>.*))?")
-_SPAN = re.compile(r"(?P<count>[1-9]\d{0,5})(?P<unit>[mhd])")
+_SPAN = re.compile(r"(?P<count>[1-9][0-9]{0,4})(?P<unit>[mhd])")
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

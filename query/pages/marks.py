@@ -153,11 +153,11 @@ async def publish(
     projects: context.Projects,
     services: Shared,
     session_id: Field,
-    days: Field = "",
+    days: Annotated[int | None, Form(ge=1, le=36_500)] = None,
     hides_content: Annotated[bool, Form()] = False,
 ) -> Response:
     """Publish a session, and show its link, which is not to be seen again."""
-    expires_at = datetime.now(UTC) + timedelta(days=int(days)) if days.isdecimal() else None
+    expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     new = _read(lambda: NewShare(expires_at=expires_at, hides_content=hides_content))
     _, token = await Shares(services.store).publish(access, session_id, new)
     return page(
