@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from query.access.guard import Access, Editor
-from query.langfuse.body import read_json
+from query.langfuse.body import check_count, read_json
 from query.langfuse.scores import create
 from query.services import Services, Shared
 from query.wire import Json
@@ -28,6 +28,7 @@ async def ingestion(request: Request, access: Editor, services: Shared) -> Respo
     batch = body.get("batch") if isinstance(body, dict) else None
     if not isinstance(batch, list):
         raise InvalidRequest('the body must be {"batch": […]}')
+    check_count(batch)
     successes, errors = [], []
     for event in batch:
         event_id = str(event.get("id", "")) if isinstance(event, dict) else ""

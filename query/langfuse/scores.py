@@ -12,7 +12,7 @@ from starlette.responses import Response
 from query import cursor as cursors
 from query.access.guard import Access, Editor, Viewer
 from query.langfuse import score_rows, score_shapes
-from query.langfuse.body import read_json
+from query.langfuse.body import check_count, read_json
 from query.langfuse.paging import Period, Timed
 from query.langfuse.score_shapes import GROUPS
 from query.marks.scores import Scores
@@ -42,6 +42,7 @@ async def create_scores(request: Request, access: Editor, services: Shared) -> R
     body = await read_json(request)
     if not isinstance(body, list):
         return Json({"id": await create(body, access, services)})
+    check_count(body)
     errors = []
     for number, score in enumerate(body):
         try:

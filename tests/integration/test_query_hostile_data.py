@@ -131,3 +131,38 @@ async def test_there_is_no_silence_while_a_turn_goes_on(
     answer = await asking.get("/session", params={"id": "s"})
     assert answer.text.count('class="number"') == 3
     assert "of silence" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/api/public/ingestion", {"batch": [0] * 2000}), ("/api/public/scores", [0] * 2000)],
+)
+async def test_a_batch_has_an_end(asking: httpx.AsyncClient, path: str, body: Any) -> None:
+    """What is wrong with two million events of two bytes would be an answer of 400 MB."""
+    answer = await asking.post(path, json=body)
+    assert answer.status_code == 413, answer.text[:200]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status"),
+    [
+        ({"last": "99999d"}, 200),
+        ({"last": "999999d"}, 422),
+        ({"sort": "-traces", "cursor": "Wy0xLCJ4Il0"}, 200),  # [-1,"x"]
+        ({"sort": "duration", "cursor": "Wy0xLCJ4Il0"}, 200),
+    ],
+)
+async def test_no_parameter_is_an_error_of_ours(
+    asking: httpx.AsyncClient, parameters: dict[str, str], status: int
+) -> None:
+    """Numbers that are too large or too small are answered, or refused in words."""
+    for path in ("/sessions", "/api/v1/sessions"):
+        answer = await asking.get(path, params=parameters)
+        assert answer.status_code == status, answer.text
+
+
+async def test_a_link_for_too_many_days_is_refused(asking: httpx.AsyncClient) -> None:
+    """Rather than fail."""
+    for days in ("99999999999999", "400000000", "0", "x"):
+        form = {"session_id": "s", "days": days}
+        assert (await asking.post("/session/publish", data=form)).status_code == 422
