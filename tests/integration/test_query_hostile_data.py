@@ -80,6 +80,17 @@ async def test_json_of_any_depth_is_shown(
         assert value in answer.text
 
 
+async def test_a_value_that_is_cut_off_leads_to_the_whole(
+    store: processes.Store, project: str, asking: httpx.AsyncClient
+) -> None:
+    """A page of turns has 100,000 characters of each input; the span's page has them all."""
+    await _keep(store, project, _span(attributes={"input.value": "x" * 100_001}))
+    answer = await asking.get("/session", params={"id": "s"})
+    assert answer.status_code == 200
+    assert "The first 100,000 of 100,001 characters" in answer.text
+    assert f"/span?trace={1:032x}&amp;id={1:016x}&amp;project={project}" in answer.text
+
+
 @pytest.mark.parametrize("version", ["9" * 25, "9" * 5000, "-1", "1.5"])
 async def test_no_prompt_version_hides_a_trace(
     store: processes.Store, project: str, asking: httpx.AsyncClient, version: str
