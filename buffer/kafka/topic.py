@@ -214,13 +214,16 @@ class Topic:
             lambda admin: admin.describe_consumer_groups([self._config.group])
         )
         [(_, _, state, _, _, members, *_)] = response.groups
+        if state != _STABLE:  # members have no assignment then, not even an empty one
+            return True
         given = {
             place.partition
             for *_, assignment in members
+            if assignment
             for place in ConsumerProtocol.ASSIGNMENT.decode(assignment).partitions()
             if place.topic == self.name
         }
-        return state != _STABLE or given >= partitions
+        return given >= partitions
 
     async def close(self) -> None:
         """Let go of the connections. May be called twice."""

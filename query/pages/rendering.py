@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import import_module
@@ -44,6 +45,11 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
     """Return a page. A template that names what it is not given fails, rather than show nothing."""
     given = {"request": request, "access": None, "prose": Prose(), **context}
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(given), status_code=status)
+
+
+async def large_page(request: Request, template: str, **context: Any) -> Response:
+    """Return a page whose making may take a while, beside the event loop: others are answered."""
+    return await asyncio.to_thread(page, request, template, **context)
 
 
 def link(path: str, **parameters: Any) -> str:

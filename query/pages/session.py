@@ -17,7 +17,7 @@ from query.marks.scores import Scores
 from query.marks.shares import Shares
 from query.pages import context, view
 from query.pages.marks import panel
-from query.pages.rendering import link, page
+from query.pages.rendering import large_page, link
 from query.reads import replay, sessions
 from query.reads.models import Page, Turn
 from query.services import Shared
@@ -55,7 +55,7 @@ async def show_session(
         Shares(store).of_session(project, session_id),
     )
     here = {"id": session_id, "project": project, "errors": errors or None, "q": q}
-    return page(
+    return await large_page(
         request,
         "session.html",
         **context.of(access, projects),

@@ -16,7 +16,7 @@ from query.access.guard import Viewer
 from query.filters import SessionList
 from query.messages import messages, split
 from query.pages import context
-from query.pages.rendering import link, page
+from query.pages.rendering import large_page, link
 from query.reads import facets, sessions
 from query.reads.models import Session
 from query.services import Shared
@@ -77,7 +77,7 @@ async def list_sessions(
         )
 
     active = list(_active(given, with_))
-    return page(
+    return await large_page(
         request,
         "sessions.html",
         **context.of(access, projects),

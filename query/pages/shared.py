@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from query.marks.shares import Shares
-from query.pages.rendering import link, page
+from query.pages.rendering import large_page, link
 from query.pages.session import TURNS, Ended, Number, conversation, following
 from query.reads import replay, sessions
 from query.services import Shared
@@ -38,7 +38,7 @@ async def show_shared(
         sessions.one(store, project, session_id),
         replay.page(store, project, session_id, after=cursor, limit=TURNS),
     )
-    response = page(
+    response = await large_page(
         request,
         "shared.html",
         **conversation(turns, first_number=turn, ended_ns=ended),

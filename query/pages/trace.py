@@ -16,7 +16,7 @@ from query.marks.scores import Scores
 from query.messages import messages
 from query.pages import context, view
 from query.pages.marks import panel
-from query.pages.rendering import link, page
+from query.pages.rendering import large_page, link
 from query.reads import replay, spans
 from query.reads.models import Figures, Span, WholeSpan
 from query.services import Services, Shared
@@ -48,7 +48,7 @@ async def show_trace(
         Scores(store, services.config.query.score_definitions).of_traces(project, [trace_id]),
         Comments(store).of_traces(project, [trace_id]),
     )
-    return page(
+    return await large_page(
         request,
         "trace.html",
         **context.of(access, projects),
@@ -76,7 +76,7 @@ async def show_span(
 ) -> Response:
     """Show a span with everything that was sent."""
     whole = await spans.whole(services.store, access.project, trace_id, span_id)
-    return page(
+    return await large_page(
         request,
         "span.html",
         **context.of(access, projects),

@@ -13,6 +13,7 @@ from query.reads import spans
 from query.reads.columns import TRACE, fields, select
 from query.reads.models import Page, Span, Trace, Turn, Value
 from query.reads.tree import arrange
+from runtime.errors import NotFound
 from store.client import Store
 
 # Of a trace, on a page of turns; its own page has them all.
@@ -78,7 +79,13 @@ async def traces(
     errors: bool = False,
     q: str = "",
 ) -> Page[Trace]:
-    """Return the traces of a session, in time order, without spans and values."""
+    """
+    Return the traces of a session, in time order, without spans and values.
+
+    Raises:
+        NotFound: the project has no such session.
+        InvalidRequest: the cursor is of another list.
+    """
     start_ns, trace_id = cursor.decode(after, (int, str)) if after else (-(2**62), "")
     conditions = [*([_ERRORS] if errors else []), *([_SAYS] if q else [])]
     parameters: dict[str, Any] = {
@@ -90,6 +97,8 @@ async def traces(
         **({"q": q} if q else {}),
     }
     rows = await store.query(_PAGE % (" AND ".join(conditions) or "1"), parameters)
+    if not (rows or after or conditions):
+        raise NotFound("there is no such session in this project")
     found = [Trace(**fields(TRACE, row)) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(data=found)
@@ -149,6 +158,8 @@ async def whole_trace(store: Store, project: str, trace_id: str, *, spans_max: i
     """
     hours = await spans.hours_of(store, project, trace_id)
     found = await spans.of_traces(store, project, {trace_id: hours}, spans_max=spans_max)
+    if not found[trace_id]:
+        raise NotFound("the spans of this trace are not kept any more")
     return arrange(found[trace_id])
 
 

@@ -16,7 +16,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from buffer.kafka import KafkaConsumer, KafkaProducer
-from buffer.kafka.topic import Description
+from buffer.kafka.topic import Description, Topic
 from buffer.port import ConsumedRecord, Record, next_offsets
 from runtime import metrics
 from runtime.config import KafkaBufferConfig, KafkaTopicsConfig
@@ -361,6 +361,30 @@ async def test_a_worker_with_a_name_gets_its_partitions_back_at_once(log: Log) -
     await named.close()
     again = await log.open_consumer(instance_id="worker-1", session_seconds=30.0)
     assert values(await consume(again, 6, seconds_max=5)) == values(records[4:])
+
+
+async def test_the_group_can_be_asked_about_while_it_rebalances(log: Log) -> None:
+    """Its members have no assignment then, not even an empty one: that stopped a worker."""
+    await log.create(partitions=4)
+    topic = Topic(log.config)
+    busy = await log.open_consumer(session_seconds=30.0)
+    producer = await log.open_producer()
+    await append(producer, 10)
+    await consume(busy, 10)  # and holds the rebalance up until it has committed
+    assert await topic.is_shared_out()
+    joining = AIOKafkaConsumer(
+        log.topic, bootstrap_servers=log.cluster.bootstrap_servers, group_id=log.config.group
+    )
+    started = asyncio.create_task(joining.start())
+    try:
+        for _ in range(50):
+            assert await topic.is_shared_out()
+            await asyncio.sleep(0.02)
+    finally:
+        await busy.close()
+        await started
+        await joining.stop()
+        await topic.close()
 
 
 async def _consume_for(consumer: KafkaConsumer, seconds: float) -> list[ConsumedRecord]:

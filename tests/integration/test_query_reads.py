@@ -277,6 +277,9 @@ async def test_what_is_not_there_is_said(asking: httpx.AsyncClient) -> None:
     """With a status that programs know, and words for people."""
     for url, parameters, status in (
         ("/api/v1/session", {"id": "nobody"}, 404),
+        ("/api/v1/session/replay", {"id": "nobody"}, 404),
+        ("/api/v1/session/replay/stream", {"id": "nobody"}, 404),
+        ("/api/v1/session/export", {"id": "nobody"}, 404),
         ("/api/v1/trace", {"id": "f" * 32}, 404),
         ("/api/v1/span", {"trace": SPANS[0].trace_id, "id": "f" * 16}, 404),
         ("/api/v1/sessions", {"cursor": "nonsense"}, 400),
