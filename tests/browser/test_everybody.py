@@ -99,7 +99,7 @@ def test_keys_reach_everything_and_one_sees_where_one_is(
     for control in ('name="q"', "Apply", "sort=", 'class="id"', "<summary>Export", "live"):
         assert control in visited, control
     page.goto(places.session(conversations.ERRORS))
-    stops = accessibility.tabbed(page, 45)
+    stops = accessibility.tabbed(page, 60)
     assert all(is_seen for element, is_seen in stops if element)
     visited = "".join(element for element, _ in stops)
     for control in ('id="bookmark"', 'id="search"', "spans</summary>", "<textarea", "Publish"):
