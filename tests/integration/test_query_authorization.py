@@ -28,7 +28,8 @@ from runtime import keys
 from runtime.config import Config, KeysConfig, QueryConfig
 from runtime.roles import Role, RoleName
 from store.client import Store
-from tests import processes
+from tests import otlp, processes
+from tests.query import keep
 from tests.users import PASSWORD, query_config, user
 
 
@@ -41,9 +42,6 @@ USERS = (
     *(user(role, **_in(PROJECT, role)) for role in get_args(RoleName)),
     user("stranger", bank="admin"),
 )
-_SESSION = """
-INSERT INTO sessions_data (Project, SessionId, StartTime, EndTime, TraceCount, SpanCount, Version)
-SELECT {project:String}, 's', now64(9), now64(9), 1, 1, now64(9)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +181,7 @@ async def running(store: processes.Store, tmp_path: Path) -> AsyncIterator[Runni
     headers["stranger key"] = _bearer(path, "bank", "admin")
     headers["nobody"] = ""
     async with Store(store.config) as client, Ingest(NOBODY) as ingest:
-        await client.execute(_SESSION, {"project": PROJECT})
+        await keep(client, PROJECT, [otlp.sample(1)])
         access = Access(project=PROJECT, who="editor", role=Role.EDITOR)
         _, token = await Shares(client).publish(access, "s", NewShare())
         headers["shared link"] = f"Bearer {token}"
