@@ -1,6 +1,6 @@
 """
-What each handler demands: a project, and a role in it. A handler that takes no Viewer, Editor or
-Admin is open to everybody, and says so.
+What each handler demands: a project, and a role in it. A handler that takes neither Viewer
+nor Editor is open to everybody, and says so.
 """
 
 from __future__ import annotations
@@ -80,4 +80,3 @@ def _demand(needed: Role) -> Callable[[Identity, str], Access]:
 
 Viewer = Annotated[Access, Depends(_demand(Role.VIEWER))]
 Editor = Annotated[Access, Depends(_demand(Role.EDITOR))]
-Admin = Annotated[Access, Depends(_demand(Role.ADMIN))]

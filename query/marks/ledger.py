@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from query import cursor as cursors
 from query.access.guard import Access
-from query.marks import rows
-from query.marks.mark import Condition, Mark
+from query.marks import mark, rows
+from query.marks.mark import Condition, Mark, MarkFilters
 from query.reads.models import Page, rfc3339
 from runtime.errors import NotFound
 from store.client import Store
@@ -44,7 +44,10 @@ class Kind(Generic[M]):
 
 
 class Ledger(Generic[M]):
-    """The marks of one kind, in all projects."""
+    """
+    The marks of one kind, in all projects. All methods raise StoreUnavailable when the store is
+    away.
+    """
 
     def __init__(self, store: Store, kind: Kind[M]) -> None:
         self._store = store
@@ -55,13 +58,13 @@ class Ledger(Generic[M]):
             for name, column in self._columns.items()
         )
 
-    async def append(self, access: Access, mark: M, *, after: M | None) -> M:
+    async def append(self, access: Access, state: M, *, after: M | None) -> M:
         """
         Append a state, and return it with who led to it and when.
 
         Args:
             access: who makes the change, and in which project.
-            mark: the state.
+            state: what the change led to.
             after: the state before it. The new one is the newer, even where the clock was set back.
 
         Raises:
@@ -70,9 +73,9 @@ class Ledger(Generic[M]):
         now_ns = await rows.clock(self._store)
         if after is not None:
             now_ns = max(now_ns, after.updated_at_ns + 1)
-        created_ns = mark.created_at_ns or now_ns
+        created_ns = state.created_at_ns or now_ns
         times = {"created_at_ns": created_ns, "updated_at_ns": now_ns}
-        state = mark.model_copy(update={**times, "edited_by": access.who})
+        state = state.model_copy(update={**times, "edited_by": access.who})
         row = {
             column: rfc3339(getattr(state, name)) if name in times else getattr(state, name)
             for name, column in self._columns.items()
@@ -95,11 +98,11 @@ class Ledger(Generic[M]):
             NotFound: there is no such mark in the project.
             NotAllowed: they neither wrote it nor are an admin.
         """
-        mark = await self.newest(access.project, mark_id)
-        if mark is None or mark.is_deleted:
+        state = await self.newest(access.project, mark_id)
+        if state is None or state.is_deleted:
             raise self._not_found(mark_id)
-        mark.check_changeable(access)
-        return mark
+        state.check_changeable(access)
+        return state
 
     async def delete(self, access: Access, mark_id: str) -> None:
         """
@@ -109,8 +112,8 @@ class Ledger(Generic[M]):
             NotFound: there is no such mark in the project.
             NotAllowed: they neither wrote it nor are an admin.
         """
-        mark = await self.changeable(access, mark_id)
-        await self.append(access, mark.model_copy(update={"is_deleted": True}), after=mark)
+        state = await self.changeable(access, mark_id)
+        await self.append(access, state.model_copy(update={"is_deleted": True}), after=state)
 
     async def edits(self, project: str, mark_id: str) -> list[M]:
         """
@@ -125,14 +128,34 @@ class Ledger(Generic[M]):
         return found[::-1]
 
     async def find(
-        self, project: str, conditions: Iterable[Condition], *, cursor: str, limit: int
+        self, project: str, filters: MarkFilters, *, cursor: str = "", limit: int = 100
     ) -> Page[M]:
         """
-        Return a page of the marks for which all conditions hold, the latest created first.
+        Return a page of marks, the latest created first.
 
         Raises:
             InvalidRequest: the cursor belongs to another list.
         """
+        return await self._page(project, filters.conditions(), cursor=cursor, limit=limit)
+
+    async def of_session(self, project: str, session_id: str) -> list[M]:
+        """
+        Return the marks on a session and on the traces that are in it now, in the order in which
+        they were made; the last 1000 of them.
+        """
+        return await self._all_of(project, mark.of_session(session_id))
+
+    async def of_traces(self, project: str, trace_ids: Sequence[str]) -> list[M]:
+        """Return the marks on these traces and their spans, as of_session() does."""
+        return await self._all_of(project, mark.of_traces(trace_ids))
+
+    async def _all_of(self, project: str, condition: Condition) -> list[M]:
+        page = await self._page(project, [condition], cursor="", limit=MARKS_MAX)
+        return page.data[::-1]
+
+    async def _page(
+        self, project: str, conditions: Iterable[Condition], *, cursor: str, limit: int
+    ) -> Page[M]:
         key = self._columns["id"]
         texts, parameters = ["Project = {project:String}"], {"project": project, "rows": limit + 1}
         for text, named in [*conditions, *_before(cursor, key)]:
@@ -147,11 +170,6 @@ class Ledger(Generic[M]):
         del found[limit:]
         following = cursors.encode(found[-1].created_at_ns, found[-1].id) if more else ""
         return Page(data=found, next=following)
-
-    async def all_of(self, project: str, condition: Condition) -> list[M]:
-        """Return the marks for which a condition holds as they were made; the last 1000 of them."""
-        page = await self.find(project, [condition], cursor="", limit=MARKS_MAX)
-        return page.data[::-1]
 
     async def _edits(self, project: str, mark_id: str, *, limit: int) -> list[M]:
         return await self._marks(

@@ -9,11 +9,9 @@ from typing import Any
 import orjson
 
 from query.access.guard import Access
-from query.marks import mark
 from query.marks.ledger import Kind, Ledger
-from query.marks.score import NewScore, Score, ScoreChange, ScoreFilters, Source
+from query.marks.score import NewScore, Score, ScoreChange, Source
 from query.marks.values import Typed, Value, typed
-from query.reads.models import Page
 from runtime.config import DataType, ScoreDefinition
 from runtime.errors import InvalidRequest
 from store.client import Store
@@ -35,11 +33,11 @@ _KIND = Kind(
 )
 
 
-class Scores:
-    """The scores of all projects. All methods raise StoreUnavailable when the store is away."""
+class Scores(Ledger[Score]):
+    """The scores of all projects."""
 
     def __init__(self, store: Store, definitions: Sequence[ScoreDefinition]) -> None:
-        self._ledger = Ledger(store, _KIND)
+        super().__init__(store, _KIND)
         self._definitions = definitions
 
     async def create(self, access: Access, new: NewScore, *, source: Source) -> Score:
@@ -52,7 +50,7 @@ class Scores:
             NotAllowed: the score that has the id is somebody else's.
         """
         value = self._typed(new.name, new.value, new.data_type)
-        before = await self._ledger.newest(access.project, new.id) if new.id else None
+        before = await self.newest(access.project, new.id) if new.id else None
         alive = before if before and not before.is_deleted else None
         if alive:
             alive.check_changeable(access)
@@ -74,7 +72,7 @@ class Scores:
             source=source,
             **value,
         )
-        return await self._ledger.append(access, score, after=before)
+        return await self.append(access, score, after=before)
 
     async def edit(self, access: Access, score_id: str, change: ScoreChange) -> Score:
         """
@@ -85,7 +83,7 @@ class Scores:
             NotAllowed: it is somebody else's.
             InvalidRequest: the value is not as the score's type or its definition wants it.
         """
-        score = await self._ledger.changeable(access, score_id)
+        score = await self.changeable(access, score_id)
         update: dict[str, Any] = {}
         if change.value is not None:
             update |= self._typed(score.name, change.value, score.data_type)
@@ -93,49 +91,7 @@ class Scores:
             update["comment"] = change.comment
         if change.metadata is not None:
             update["metadata_json"] = orjson.dumps(change.metadata).decode()
-        return await self._ledger.append(access, score.model_copy(update=update), after=score)
-
-    async def delete(self, access: Access, score_id: str) -> None:
-        """
-        Take a score away; its edits stay.
-
-        Raises:
-            NotFound: there is no such score in the project.
-            NotAllowed: it is somebody else's.
-        """
-        await self._ledger.delete(access, score_id)
-
-    async def edits(self, project: str, score_id: str) -> list[Score]:
-        """
-        Return what each change made of a score, in order, also of one that was deleted; the last
-        1000 of them.
-
-        Raises:
-            NotFound: there never was such a score in the project.
-        """
-        return await self._ledger.edits(project, score_id)
-
-    async def find(
-        self, project: str, filters: ScoreFilters, *, cursor: str = "", limit: int = 100
-    ) -> Page[Score]:
-        """
-        Return a page of scores, the latest first.
-
-        Raises:
-            InvalidRequest: the cursor belongs to another list.
-        """
-        return await self._ledger.find(project, filters.conditions(), cursor=cursor, limit=limit)
-
-    async def of_session(self, project: str, session_id: str) -> list[Score]:
-        """
-        Return the scores on a session and on the traces that are in it now, in the order in which
-        they were made; the last 1000 of them.
-        """
-        return await self._ledger.all_of(project, mark.of_session(session_id))
-
-    async def of_traces(self, project: str, trace_ids: Sequence[str]) -> list[Score]:
-        """Return the scores on these traces and their spans, as of_session() does."""
-        return await self._ledger.all_of(project, mark.of_traces(trace_ids))
+        return await self.append(access, score.model_copy(update=update), after=score)
 
     def _typed(self, name: str, value: Value, data_type: DataType | None) -> Typed:
         return typed(name, value, data_type, self._definitions)
