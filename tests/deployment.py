@@ -10,7 +10,6 @@ import random
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from tests import model, views
 from tests.kafka.cluster import Cluster
 from tests.kafka.groups import lag
 from tests.load import Load
-from tests.processes import COMMAND, Store, free_port, migrate, wait_until
+from tests.processes import COMMAND, Store, answer, free_port, migrate, wait_until
 
 # Runs a worker that kills itself between two of its steps.
 _CRASHING_WORKER = [sys.executable, "-P", "-m", "tests.fault.crashing_worker"]
@@ -99,11 +98,7 @@ class Deployment:
 
     def is_ready(self, name: str) -> bool:
         """Return whether a process says that it can do its work."""
-        try:
-            with urllib.request.urlopen(f"{self.health[name]}/readyz", timeout=15) as answer:
-                return bool(answer.status == 200)
-        except OSError:  # an HTTP error is one
-            return False
+        return answer(f"{self.health[name]}/readyz")[0] == 200
 
     def wait_until_ready(self, *names: str) -> None:
         """Return when they all say so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -80,12 +81,7 @@ class Store:
 
     def answers(self, sql: str) -> bool:
         """Return whether a statement succeeds right now."""
-        request = urllib.request.Request(f"http://{self.address}/", data=sql.encode())
-        try:
-            with urllib.request.urlopen(request, timeout=5) as response:
-                return bool(response.status == 200)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+        return answer(f"http://{self.address}/", sql.encode())[0] == 200
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -149,15 +145,19 @@ class Ingest:
         return self.process.wait(timeout=30)
 
 
-def answer(url: str) -> tuple[int, str]:
-    """Return the status and the body that a URL answers with, over a connection of its own."""
+def answer(url: str, body: bytes | None = None) -> tuple[int, str]:
+    """
+    Return the status and the text that a URL answers with, to a GET or the POST of a body, over a
+    connection of its own; (0, "") where nobody answers.
+    """
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, body, timeout=15) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
+        # It is a response too, with a socket that must not be left to the garbage collector.
         with error:
             return error.code, error.read().decode()
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    except (OSError, http.client.HTTPException):
         return 0, ""
 
 

@@ -7,8 +7,6 @@ import json
 import secrets
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,14 +84,7 @@ class Worker:
 
     def ask(self, path: str) -> str:
         """Return what the worker answers, nothing while it is not there."""
-        try:
-            url = f"http://{self.config.worker.telemetry.endpoint}{path}"
-            with urllib.request.urlopen(url, timeout=10) as response:
-                return str(response.read().decode())
-        except urllib.error.HTTPError as error:
-            return error.read().decode()
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return ""
+        return processes.answer(f"http://{self.config.worker.telemetry.endpoint}{path}")[1]
 
     def waits_for(self) -> list[str] | None:
         """Return what the worker waits for, None while it does not answer."""

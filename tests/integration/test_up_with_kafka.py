@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from tests.deployment import deployment
 from tests.kafka.cluster import Cluster
 from tests.kafka.groups import lag
 from tests.load import Load
-from tests.processes import wait_until
+from tests.processes import answer, wait_until
 
 
 def test_two_settings_are_enough(kafka: Cluster, topic_name: str, tmp_path: Path) -> None:
@@ -63,20 +61,12 @@ async def test_what_an_embedded_log_holds_is_not_forgotten(tmp_path: Path) -> No
 
 def _ready(url: str) -> tuple[int, list[str]]:
     """Return the status of /readyz and what it says is waited for."""
-    try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=15) as answer:
-            return answer.status, json.load(answer)["waiting_for"]
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)["waiting_for"]
+    status, text = answer(f"{url}/readyz")
+    return status, json.loads(text)["waiting_for"]
 
 
 def _is_alive(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    return answer(f"{url}/healthz")[0] == 200
 
 
 @pytest.mark.parametrize("processes_of_ingest", [1, 2])
