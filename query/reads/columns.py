@@ -5,7 +5,7 @@ order of this list, and read back by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Columns = Mapping[str, str]
@@ -20,21 +20,28 @@ FIGURES: Columns = {
     "output_tokens": "OutputTokens",
     "total_tokens": "TotalTokens",
 }
-# Of sessions_data.
-SESSION: Columns = {
-    **FIGURES,
-    "session_id": "SessionId",
-    "trace_count": "TraceCount",
-    "cost": "toFloat64(Cost)",
-    "user_ids": "UserIds",
-    "services": "Services",
-    "environments": "Environments",
-    "models": "Models",
-    "tags": "Tags",
-    "first_input": "FirstInput",
-    "last_output": "LastOutput",
-    "updated_at_ns": "toUnixTimestamp64Nano(Version)",
-}
+# The column Shown of sessions_data: a JSON array of these, in this order (0004_reads.sql).
+SESSION = (
+    "start_ns",
+    "end_ns",
+    "span_count",
+    "error_count",
+    "generation_count",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "session_id",
+    "trace_count",
+    "cost",
+    "user_ids",
+    "services",
+    "environments",
+    "models",
+    "tags",
+    "first_input",
+    "last_output",
+    "updated_at_ns",
+)
 # Of session_traces_data, which knows the hours as well.
 TRACE: Columns = {
     **FIGURES,
@@ -46,6 +53,8 @@ TRACE: Columns = {
     "other_session_ids": "OtherSessionIds",
     "input_preview": "Input",
     "output_preview": "Output",
+    "input_span_id": "InputSpanId",
+    "output_span_id": "OutputSpanId",
     "hours": "Hours",
 }
 SPAN: Columns = {
@@ -99,6 +108,6 @@ def select(columns: Columns) -> str:
     return ", ".join(columns.values())
 
 
-def fields(columns: Columns, row: Sequence[Any]) -> dict[str, Any]:
+def fields(columns: Iterable[str], row: Sequence[Any]) -> dict[str, Any]:
     """Return the beginning of a row as a model's fields."""
     return dict(zip(columns, row, strict=False))

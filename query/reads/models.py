@@ -134,7 +134,10 @@ class Trace(Figures):
     other_session_ids: list[str]
     input_preview: str
     output_preview: str
-    hours: list[datetime] = Field(exclude=True)  # that it has spans in
+    # For those who read the spans: of which the input and the output are, and where all stand.
+    input_span_id: str = Field(exclude=True)
+    output_span_id: str = Field(exclude=True)
+    hours: list[datetime] = Field(exclude=True)
 
 
 class Turn(Trace):

@@ -5,6 +5,7 @@ came out, and its spans. Pages and stream cost the same however long the session
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,8 +65,7 @@ async def page(
     """
     found = await traces(store, project, session_id, after, limit, errors=errors, q=q)
     turns = [Turn(**dict(trace)) for trace in found.data]
-    await _add_spans(store, project, turns)
-    await _add_values(store, project, turns)
+    await asyncio.gather(_add_spans(store, project, turns), _add_values(store, project, turns))
     return Page(data=turns, next=found.next)
 
 
@@ -113,40 +113,14 @@ async def _add_spans(store: Store, project: str, turns: Sequence[Turn]) -> None:
 
 
 async def _add_values(store: Store, project: str, turns: Sequence[Turn]) -> None:
-    chosen = {
-        turn.trace_id: (_source(turn, of_input=True), _source(turn, of_input=False))
-        for turn in turns
-    }
-    # The spans of a long trace are not all here, and its answer is near its end.
-    cut = {turn.trace_id: turn.hours for turn in turns if turn.span_count > len(turn.spans)}
-    chosen |= await spans.sources(store, project, cut)
-    wanted = sorted({span_id for pair in chosen.values() for span_id in pair if span_id})
-    hours = {turn.trace_id: turn.hours for turn in turns if any(chosen[turn.trace_id])}
+    sources = {turn.trace_id: (turn.input_span_id, turn.output_span_id) for turn in turns}
+    wanted = sorted({span_id for pair in sources.values() for span_id in pair if span_id})
+    hours = {turn.trace_id: turn.hours for turn in turns if any(sources[turn.trace_id])}
     found = await spans.values(store, project, hours, wanted, characters_max=CHARACTERS_MAX)
     nothing = (Value(), Value())
     for turn in turns:
-        input_id, output_id = chosen[turn.trace_id]
-        turn.input = found.get((turn.trace_id, input_id), nothing)[0]
-        turn.output = found.get((turn.trace_id, output_id), nothing)[1]
-
-
-def _source(turn: Turn, *, of_input: bool) -> str:
-    """Return the span that a trace's input or output is of: as resolve_traces.sql chooses it."""
-    if of_input:
-        candidates = [span for span in turn.spans if span.input_preview]
-        first = min(candidates, key=_root_first, default=None)
-    else:
-        candidates = [span for span in turn.spans if span.output_preview]
-        first = max(candidates, key=_root_last, default=None)
-    return first.span_id if first else ""
-
-
-def _root_first(span: Span) -> tuple[bool, int, str]:
-    return span.parent_span_id != "", span.start_ns, span.span_id
-
-
-def _root_last(span: Span) -> tuple[bool, int, str]:
-    return span.parent_span_id == "", span.start_ns + span.duration_ns, span.span_id
+        turn.input = found.get((turn.trace_id, turn.input_span_id), nothing)[0]
+        turn.output = found.get((turn.trace_id, turn.output_span_id), nothing)[1]
 
 
 async def whole_trace(store: Store, project: str, trace_id: str, *, spans_max: int) -> list[Span]:

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from query import cursor
 from query.filters import PAGE_MAX, SessionFilters, SessionList
 from query.reads import session_marks
-from query.reads.columns import SESSION, fields, select
+from query.reads.columns import SESSION, fields
 from query.reads.conditions import COST, DURATION, conditions
 from query.reads.models import Page, Session
 from runtime.errors import NotFound
@@ -38,17 +40,17 @@ _ORDERS = {
     "cost": _Order(COST, "Float64", float),
     "id": _Order("SessionId", "String", str),
 }
-# In one pass: the engine reads the wide columns for the rows of the page alone.
+# In one pass: the engine reads what is shown for the rows of the page alone.
 _LIST = """
-SELECT {columns}, {key} AS Key
+SELECT Shown, {key} AS Key
 FROM sessions_data FINAL
 WHERE {where}
 ORDER BY Key {direction}, SessionId {direction}
 LIMIT {{rows:UInt32}}
 """
-_ONE = f"""
-SELECT {select(SESSION)} FROM sessions_data FINAL
-WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
+_ONE = """
+SELECT Shown FROM sessions_data FINAL
+WHERE Project = {project:String} AND SessionId = {session_id:String}
 """
 
 
@@ -69,9 +71,9 @@ async def page(store: Store, project: str, wanted: SessionList) -> Page[Session]
         where += f" AND ({order.sql}, SessionId) {sign} {after_key}"
         after, after_id = cursor.decode(wanted.cursor, (order.kind, str))
         parameters |= {"after": after, "after_id": after_id}
-    sql = _LIST.format(key=order.sql, where=where, direction=direction, columns=select(SESSION))
+    sql = _LIST.format(key=order.sql, where=where, direction=direction)
     rows = await store.query(sql, {**parameters, "rows": wanted.limit + 1})
-    found = [Session(**fields(SESSION, row)) for row in rows[: wanted.limit]]
+    found = [_session(shown) for shown, _ in rows[: wanted.limit]]
     await session_marks.add(store, project, found)
     if len(rows) <= wanted.limit:
         return Page(data=found)
@@ -102,9 +104,13 @@ async def one(store: Store, project: str, session_id: str) -> Session:
     rows = await store.query(_ONE, {"project": project, "session_id": session_id})
     if not rows:
         raise NotFound("there is no such session in this project")
-    session = Session(**fields(SESSION, rows[0]))
+    session = _session(rows[0][0])
     await session_marks.add(store, project, [session])
     return session
+
+
+def _session(shown: str) -> Session:
+    return Session(**fields(SESSION, orjson.loads(shown)))
 
 
 def _where(project: str, filters: SessionFilters) -> tuple[str, dict[str, Any]]:

@@ -42,15 +42,6 @@ _AFTER = """
 (toUnixTimestamp64Nano(Timestamp), ParentSpanId != '', -toInt64(Duration), SpanId)
     > ({start_ns:Int64}, {is_child:UInt8}, -{duration_ns:Int64}, {span_id:String})
 """
-# As resolve_traces.sql chooses them.
-_SOURCES = f"""
-SELECT TraceId,
-    argMinIf(SpanId, (ParentSpanId != '', Timestamp, SpanId), InputPreview != ''),
-    argMaxIf(SpanId, (ParentSpanId = '', Timestamp + toIntervalNanosecond(Duration), SpanId),
-        OutputPreview != '')
-FROM otel_traces FINAL WHERE {_PLACES}
-GROUP BY TraceId
-"""
 _HOURS = """
 SELECT groupUniqArrayArray(Hours) FROM otel_traces_trace_id_ts
 WHERE Project = {project:String} AND TraceId = {trace:String}
@@ -111,16 +102,6 @@ async def values(
             _VALUES, parameters
         )
     }
-
-
-async def sources(
-    store: Store, project: str, traces: Mapping[str, Iterable[datetime]]
-) -> dict[str, tuple[str, str]]:
-    """Return the spans that the inputs and outputs of some traces are of, empty where of none."""
-    if not traces:
-        return {}
-    rows = await store.query(_SOURCES, _places(project, traces))
-    return {trace_id: (input_id, output_id) for trace_id, input_id, output_id in rows}
 
 
 async def hours_of(store: Store, project: str, trace_id: str) -> list[datetime]:

@@ -2,6 +2,13 @@
 -- trace belongs to, and the trace's figures. Every other session id ever seen in the trace gets a
 -- tombstone.
 INSERT INTO session_traces_data
+(
+    Project, SessionId, TraceId, Name, StartTime, EndTime,
+    SpanCount, ErrorCount, GenerationCount, InputTokens, OutputTokens, TotalTokens, Cost,
+    UserId, UserIds, Services, Environments, Models, Tags,
+    Input, Output, InputSpanId, OutputSpanId,
+    SessionIdKey, OtherSessionIds, Hours, Batch, Version, IsDeleted
+)
 WITH
     touched AS (
         SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
@@ -56,11 +63,11 @@ WITH
             arraySort(groupUniqArrayIf(Environment, Environment != '')) AS Environments,
             arraySort(groupUniqArrayIf(Model, Model != '')) AS Models,
             arraySort(groupUniqArrayArray(Tags)) AS Tags,
-            argMinIf(InputPreview, (ParentSpanId != '', Timestamp, SpanId), InputPreview != '')
-                AS Input,
-            argMaxIf(OutputPreview,
+            argMinIf((InputPreview, SpanId), (ParentSpanId != '', Timestamp, SpanId),
+                     InputPreview != '') AS input,
+            argMaxIf((OutputPreview, SpanId),
                      (ParentSpanId = '', Timestamp + toIntervalNanosecond(Duration), SpanId),
-                     OutputPreview != '') AS Output,
+                     OutputPreview != '') AS output,
             arraySort(groupUniqArray(toStartOfHour(Timestamp))) AS Hours
         FROM newest
         WHERE IsDeleted = 0
@@ -69,7 +76,8 @@ WITH
 SELECT
     ever.Project, ever.SessionId, ever.TraceId, Name, StartTime, EndTime,
     SpanCount, ErrorCount, GenerationCount, InputTokens, OutputTokens, TotalTokens, Cost,
-    UserId, UserIds, Services, Environments, Models, Tags, Input, Output,
+    UserId, UserIds, Services, Environments, Models, Tags,
+    input.1 AS Input, output.1 AS Output, input.2 AS InputSpanId, output.2 AS OutputSpanId,
     winner.2 AS SessionIdKey,
     arrayFilter(id -> id != ever.SessionId, SessionIds) AS OtherSessionIds,
     Hours,
