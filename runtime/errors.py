@@ -8,6 +8,7 @@ Our exception tree. Every error is either worth another try or not, from birth:
     - DeadLettersFull     as many dead letters wait as may
     - StoreUnavailable    ClickHouse is away, overloaded or out of time
       x StoreOutOfMemory  ... or had no memory for so large a statement
+    - ReceiverUnavailable nobody takes the spans that are sent, or not right now
   + PermanentError        the same input will always be refused
     - InvalidRequest      a request that is no OTLP, or over a limit
       x RequestTooLarge   ... of bytes, spans or objects
@@ -53,6 +54,14 @@ class StoreUnavailable(RetryableError):
 
 class StoreOutOfMemory(StoreUnavailable):
     """ClickHouse had no memory for so large a statement; a smaller one may pass."""
+
+
+class ReceiverUnavailable(RetryableError):
+    """Nobody takes the spans that are sent, or not for `retry_seconds`, where that was said."""
+
+    def __init__(self, message: str, *, retry_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class PermanentError(PipelineError):

@@ -47,15 +47,15 @@ def submessages(
     try:
         while start < end:
             begin = start
-            field, start = _read_varint(body, start)
+            field, start = read_varint(body, start)
             wire_type = field & 7
             if wire_type == LENGTH:
-                length, content = _read_varint(body, start)
+                length, content = read_varint(body, start)
                 start = content + length
                 if field >> 3 == number and not depth:
                     yield begin, content, min(start, end)
             elif wire_type == VARINT:
-                _, start = _read_varint(body, start)
+                _, start = read_varint(body, start)
             elif wire_type == FIXED64:
                 start += 8
             elif wire_type == FIXED32:
@@ -66,7 +66,13 @@ def submessages(
         return
 
 
-def _read_varint(body: bytes, start: int) -> tuple[int, int]:
+def read_varint(body: bytes, start: int) -> tuple[int, int]:
+    """
+    Return the number that is encoded at `start`, and where it ends.
+
+    Raises:
+        IndexError: it is cut off, or none.
+    """
     value = 0
     for index in range(10):
         byte = body[start + index]

@@ -1,0 +1,1 @@
+"""Spans into files and out of them: `sessiontrail import` and `sessiontrail export`."""
