@@ -23,6 +23,7 @@ DOCUMENT_BYTES_MAX = 128 * 2**20
 _JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*(\}|\"[^\x00-\x1f])")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _RESOURCE_SPANS = b"\x0a"
+_FIRST_FIELDS = (b"\x0a", b"\x12", b"\x1a")  # of ResourceSpans
 _PEEK_BYTES = 64
 _TOO_LONG = f"it is longer than {DOCUMENT_BYTES_MAX} bytes, which is the limit for one request"
 
@@ -155,5 +156,5 @@ def _is_behind_a_varint(head: bytes) -> bool:
         inner, content = read_varint(head, start + 1)
     except IndexError:
         return False
-    is_field = head[start : start + 1] == _RESOURCE_SPANS
-    return is_field and content - start + inner <= length
+    fits = head[start : start + 1] == _RESOURCE_SPANS and content - start + inner <= length
+    return fits and (inner == 0 or head[content : content + 1] in _FIRST_FIELDS)

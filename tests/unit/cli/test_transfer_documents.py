@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -51,6 +51,7 @@ def behind_varints(messages: list[bytes]) -> bytes:
     return b"".join(varint(len(message)) + message for message in messages)
 
 
+@settings(max_examples=50)
 @given(messages=_messages)
 def test_protobuf_comes_back_whichever_way_it_was_framed(messages: list[bytes]) -> None:
     """As one request, behind four bytes each, behind a varint each."""
