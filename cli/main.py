@@ -14,7 +14,7 @@ from cli.hash_password import hash_password
 from cli.invocation import Invocation
 from cli.options import errors_for_people, with_settings
 from cli.project_keys import project_keys
-from cli.transfer.commands import import_
+from cli.transfer.commands import export, import_
 from runtime import lifecycle, logging
 from schemas import migrate as schema
 from store.client import Store
@@ -86,6 +86,7 @@ cli.add_command(dead_letters)
 cli.add_command(project_keys)
 cli.add_command(hash_password)
 cli.add_command(import_)
+cli.add_command(export)
 
 
 async def _migrate(invocation: Invocation) -> None:

@@ -10,6 +10,7 @@ import click
 from cli.invocation import Invocation
 from cli.options import errors_for_people, with_settings
 from runtime import lifecycle
+from schemas.envelope import DEFAULT_PROJECT
 
 
 @click.command("import")
@@ -41,3 +42,31 @@ def import_(invocation: Invocation, *, files: Sequence[str], endpoint: str | Non
         finally:
             click.echo(importing.summary())
     sys.exit(1 if importing.rejected or importing.problems else 0)
+
+
+@click.command()
+@click.option("--session", "session_id", required=True, metavar="ID", help="The session.")
+@click.option("--project", default=DEFAULT_PROJECT, show_default=True, help="Its project.")
+@click.option(
+    "--output",
+    default="-",
+    metavar="FILE",
+    help="Where to write it, once it is whole; standard output unless given.",
+)
+@with_settings
+def export(invocation: Invocation, *, session_id: str, project: str, output: str) -> None:
+    """
+    Write a session as OTLP JSON lines, which any OTLP receiver takes, and `import` as well.
+
+    Times, ids, names, events and links are as they were sent. Attribute values are text: the store
+    does not keep what else they were.
+    """
+    with errors_for_people():
+        from cli.transfer import exporting
+
+        config = invocation.config.store
+        with exporting.written_whole(output) as file:
+            exported = lifecycle.run(
+                exporting.export(config, file, project=project, session_id=session_id)
+            )
+        click.echo(f"exported {exported.spans} spans of {exported.traces} traces", err=True)
