@@ -13,7 +13,6 @@ from runtime.config import StoreConfig
 from runtime.errors import ConfigError
 from store.client import Store
 
-
 STANDARD_OUTPUT = "-"
 
 
