@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -11,10 +12,18 @@ from buffer.port import Consumer, Producer
 from buffer.sqlite_log import SqliteLog
 from runtime import checks
 from runtime.config import Config, KafkaBufferConfig
+from runtime.signals import SignalName
 
-Log = Literal["spans", "dead_letters"]
+Log = Literal["spans", "logs", "dead_letters"]
 
-_FILES: dict[Log, str] = {"spans": "otlp_spans.db", "dead_letters": "otlp_spans.dead.db"}
+# Where each signal waits to be stored.
+LOGS: Mapping[SignalName, Log] = {"traces": "spans", "logs": "logs"}
+
+_FILES: dict[Log, str] = {
+    "spans": "otlp_spans.db",
+    "logs": "otlp_logs.db",
+    "dead_letters": "otlp_spans.dead.db",
+}
 
 
 async def open_producer(config: Config, log: Log) -> Producer:
@@ -56,8 +65,13 @@ def name_of(config: Config, log: Log) -> str:
 
 def left_behind(config: Config) -> int:
     """Return how many records wait in an embedded log that nobody reads with these settings."""
-    path = _path(config, "spans")
-    if config.buffer.kind == "embedded" or not path.exists():
+    if config.buffer.kind == "embedded":
+        return 0
+    return sum(_waiting(_path(config, log)) for log in LOGS.values())
+
+
+def _waiting(path: Path) -> int:
+    if not path.exists():
         return 0
     with closing(SqliteLog(path)) as log:
         return log.backlog().records
@@ -71,6 +85,9 @@ def _kafka(config: Config, log: Log) -> KafkaBufferConfig:
     kafka = config.buffer.kafka
     if log == "spans":
         return kafka
-    # A group of its own: who reads dead letters must not make the workers share out anew.
-    dead = {"topic": kafka.dead_topic, "group": f"{kafka.group}.dead", "instance_id": ""}
-    return kafka.model_copy(update=dead)
+    # Groups of their own: who reads the one must not make those share out anew who read the other.
+    if log == "logs":
+        others = {"topic": kafka.logs_topic, "group": f"{kafka.group}.logs"}
+    else:
+        others = {"topic": kafka.dead_topic, "group": f"{kafka.group}.dead", "instance_id": ""}
+    return kafka.model_copy(update=others)

@@ -10,9 +10,11 @@ from functools import wraps
 from typing import IO, Any
 
 import click
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from cli import letter_text, letters
-from cli.buffers import name_of
+from cli.buffers import LOGS, name_of
 from cli.invocation import Invocation
 from cli.options import errors_for_people, with_settings
 from runtime import lifecycle, logging
@@ -74,7 +76,9 @@ def show(config: Config, *, letter_id: str, raw: IO[bytes] | None) -> None:
     if raw:
         raw.write(letter.record.value)
     else:
-        click.echo(letter_text.as_page(letter))
+        is_of_logs = letters.home_of(config, letter.label) == "logs"
+        request = ExportLogsServiceRequest if is_of_logs else ExportTraceServiceRequest
+        click.echo(letter_text.as_page(letter, request))
 
 
 @dead_letters.command()
@@ -82,10 +86,14 @@ def show(config: Config, *, letter_id: str, raw: IO[bytes] | None) -> None:
 @_all
 @_handles_letters
 def replay(config: Config, *, ids: Sequence[str], everything: bool) -> None:
-    """Append the records to the spans' log once more, as they were."""
+    """Append the records to the logs that they came from once more, as they were."""
     chosen, waiting = _choose(config, ids, everything=everything)
-    lifecycle.run(letters.take_out(config, waiting, chosen, to="spans"))
-    click.echo(f"replayed {_count(chosen)} to {name_of(config, 'spans')}")
+    lifecycle.run(letters.take_out(config, waiting, chosen, to="their logs"))
+    homes = {letters.home_of(config, waiting.labels[letter_id]) for letter_id in chosen} or {
+        "spans"
+    }
+    names = " and ".join(name_of(config, log) for log in LOGS.values() if log in homes)
+    click.echo(f"replayed {_count(chosen)} to {names}")
 
 
 @dead_letters.command()

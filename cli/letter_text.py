@@ -10,7 +10,6 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from cli.letters import Letter
 from schemas.envelope import SPANS
@@ -52,8 +51,11 @@ def as_dict(letter: Letter) -> dict[str, Any]:
     }
 
 
-def as_page(letter: Letter) -> str:
-    """Return everything about a letter: its label, its record's headers, its content."""
+def as_page(letter: Letter, request: Any) -> str:
+    """
+    Return everything about a letter: its label, its record's headers, its content. `request` is the
+    class of what the content should be.
+    """
     label, record = letter.label, letter.record
     parts = [
         f"id: {label.id}",
@@ -63,13 +65,13 @@ def as_page(letter: Letter) -> str:
         "headers:",
         *(f"  {name}: {_text(value)}" for name, value in record.headers.items()),
         f"content: {len(record.value)} bytes",
-        *_content(record.value),
+        *_content(record.value, request),
     ]
     return _printable("\n".join(parts))
 
 
-def _content(value: bytes) -> Iterator[str]:
-    tree = _otlp(value)
+def _content(value: bytes, request: Any) -> Iterator[str]:
+    tree = _otlp(value, request)
     if tree is not None:
         yield json.dumps(tree, indent=2, ensure_ascii=False)
         return
@@ -81,15 +83,15 @@ def _content(value: bytes) -> Iterator[str]:
         yield f"  … and {len(value) - _DUMP_BYTES_MAX} bytes more; --raw FILE writes them all"
 
 
-def _otlp(value: bytes) -> Any:
+def _otlp(value: bytes, request: Any) -> Any:
     """Return a request in OTLP's JSON, None where it is not readable as one."""
     try:
         if is_json(value):
             return json.loads(value)
-        request = ExportTraceServiceRequest.FromString(value)
-        if not request.resource_spans:
+        message = request.FromString(value)
+        if not message.ListFields():
             return None
-        return _with_hex_ids(MessageToDict(request, use_integers_for_enums=True))
+        return _with_hex_ids(MessageToDict(message, use_integers_for_enums=True))
     except (ValueError, DecodeError, RecursionError):
         return None
 

@@ -18,7 +18,7 @@ from typing import Literal, ParamSpec, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from buffer.port import ConsumedRecord, Consumer, Offset, Partition, Record, next_offsets
-from cli.buffers import name_of, open_consumer, open_producer
+from cli.buffers import LOGS, Log, name_of, open_consumer, open_producer
 from runtime.config import Config
 from runtime.errors import BufferUnavailable, NoSuchDeadLetter
 from schemas.dead_letter import DeadLetter, original_headers
@@ -113,18 +113,21 @@ async def look(config: Config) -> Waiting:
 
 
 async def take_out(
-    config: Config, waiting: Waiting, ids: frozenset[str], *, to: Literal["spans", "nowhere"]
+    config: Config, waiting: Waiting, ids: frozenset[str], *, to: Literal["their logs", "nowhere"]
 ) -> None:
     """
-    Take letters out of those that waited, and append their records to the spans' log, or nowhere.
+    Take letters out of those that waited, and append their records to the logs that they came from,
+    or nowhere.
 
     Raises:
         ConfigError: another command has the embedded log's one place for a consumer.
         BufferUnavailable: a log cannot be read or written. What was taken out by then stays so.
     """
     async with AsyncExitStack() as opened:
-        spans = await open_producer(config, "spans")
-        opened.push_async_callback(spans.close)
+        logs = {}
+        for log in LOGS.values():
+            logs[log] = await open_producer(config, log)
+            opened.push_async_callback(logs[log].close)
         dead_letters = await open_producer(config, "dead_letters")
         opened.push_async_callback(dead_letters.close)
         consumer = await open_consumer(config, "dead_letters")
@@ -145,11 +148,17 @@ async def take_out(
                     continue
                 if letter.label.id not in ids:
                     await _patiently(dead_letters.append, letter.as_record())
-                elif to == "spans":
-                    await _patiently(spans.append, letter.record)
+                elif to == "their logs":
+                    log = home_of(config, letter.label)
+                    await _patiently(logs[log].append, letter.record)
                 done.add(letter.label.id)
             await _patiently(consumer.commit, next_offsets(records))
             left -= len(records)
+
+
+def home_of(config: Config, label: DeadLetter) -> Log:
+    """Return the log that a letter came from; that of the spans has had other names maybe."""
+    return "logs" if label.topic == name_of(config, "logs") else "spans"
 
 
 async def _consume(consumer: Consumer) -> list[ConsumedRecord]:

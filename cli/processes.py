@@ -11,11 +11,13 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from buffer.port import Producer
 from cli import receivers
-from cli.buffers import name_of, open_consumer, open_producer
+from cli.buffers import LOGS, name_of, open_consumer, open_producer
 from cli.invocation import Invocation
 from runtime import checks, lifecycle, members
 from runtime.config import Config
+from runtime.signals import SignalName
 
 
 async def store(config: Config) -> None:
@@ -52,9 +54,11 @@ async def _receive(config: Config, member: str | None) -> None:
         structlog.contextvars.bind_contextvars(process=member)
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(lifecycle.stop_signals())
-        producer = await open_producer(config, "spans")
-        stack.push_async_callback(producer.close)
-        await stack.enter_async_context(service.serve(config, producer, share_ports=bool(member)))
+        producers: dict[SignalName, Producer] = {}
+        for signal, name in LOGS.items():
+            producers[signal] = await open_producer(config, name)
+            stack.push_async_callback(producers[signal].close)
+        await stack.enter_async_context(service.serve(config, producers, share_ports=bool(member)))
         await stop.wait()
 
 
@@ -68,6 +72,8 @@ async def query(config: Config) -> None:
 
 async def worker(config: Config) -> None:
     """Work until told to stop."""
+    from schemas.otlp.logs import Logs
+    from schemas.otlp.traces import TRACES
     from workers import service
     from workers.dead_letters import DeadLetters
 
@@ -76,11 +82,15 @@ async def worker(config: Config) -> None:
         stop = await stack.enter_async_context(lifecycle.stop_signals())
         letters = await open_producer(config, "dead_letters")
         stack.push_async_callback(letters.close)
-        dead_letters = DeadLetters(
-            letters,
-            topic=name_of(config, "spans"),
-            letters_max=config.worker.dead_letters_max,
-        )
-        consumer = await open_consumer(config, "spans")
-        stack.push_async_callback(consumer.close)
-        await service.work(config, consumer=consumer, dead_letters=dead_letters, stop=stop)
+        feeds = []
+        for signal in (TRACES, Logs(config.sessions.keys)):
+            log = LOGS[signal.name]
+            consumer = await open_consumer(config, log)
+            stack.push_async_callback(consumer.close)
+            dead_letters = DeadLetters(
+                letters,
+                topic=name_of(config, log),
+                letters_max=config.worker.dead_letters_max,
+            )
+            feeds.append(service.Feed(signal=signal, consumer=consumer, dead_letters=dead_letters))
+        await service.work(config, feeds, stop=stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -144,7 +145,10 @@ async def _scrape(session: aiohttp.ClientSession, address: HostPort) -> Metrics:
     metrics: Metrics = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            metrics[sample.name] = metrics.get(sample.name, 0.0) + sample.value
+            before = metrics.get(sample.name, 0.0)
+            # Ages do not add up: the log that is furthest behind counts.
+            add = max if sample.name.endswith("_oldest_seconds") else operator.add
+            metrics[sample.name] = add(before, sample.value)
     return metrics
 
 

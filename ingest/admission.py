@@ -15,12 +15,13 @@ log = structlog.get_logger()
 
 
 class Request:
-    """One request that was let in: the bytes it holds, and its spans once they are known."""
+    """One request that was let in: the bytes it holds, and its items once they are known."""
 
     def __init__(self, gate: Gate, transport: str) -> None:
         self._gate = gate
         self.transport = transport
-        self.spans = 0
+        self.signal = ""
+        self.items = 0
         self.bytes_held = 0
 
     def hold(self, size: int) -> None:
@@ -58,7 +59,7 @@ class Gate:
         try:
             yield request
         except RetryableError as error:
-            events.request_refused(transport=transport, spans=request.spans, reason=str(error))
+            _refused(request, reason=str(error))
             raise
         except PermanentError as error:
             events.request_failed(transport=transport, reason=str(error))
@@ -68,8 +69,14 @@ class Gate:
             events.request_failed(transport=transport, reason="internal error")
             raise
         except BaseException:  # the client went away: it will send the same again
-            events.request_refused(transport=transport, spans=request.spans, reason="cancelled")
+            _refused(request, reason="cancelled")
             raise
         finally:
             self._bytes -= request.bytes_held
             events.bytes_in_flight(-request.bytes_held)
+
+
+def _refused(request: Request, *, reason: str) -> None:
+    events.request_refused(
+        signal=request.signal, transport=request.transport, items=request.items, reason=reason
+    )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
 
-from ingest.other_signals import LOGS, METRICS, Signal, discard
+from ingest.metrics import discard
 from ingest.receiver import Receiver
 from ingest.senders import Senders
 from ingest.status import message_of, retry_info, row_of, status_of
 from runtime.config import IngestConfig
 from runtime.errors import ConfigError, PermanentError
+from schemas.otlp.signals import Signal
 
-_PATH = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
+_METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 _Export = Callable[[bytes, str], Awaitable[bytes]]  # of a body, for a project
 
 
@@ -23,17 +24,20 @@ class GrpcReceiver:
     """The gRPC server of one process."""
 
     def __init__(
-        self, receiver: Receiver, senders: Senders, config: IngestConfig, *, share_port: bool
+        self,
+        receiver: Receiver,
+        senders: Senders,
+        config: IngestConfig,
+        signals: Sequence[Signal],
+        *,
+        share_port: bool,
     ) -> None:
         self._receiver = receiver
         self._endpoint = config.grpc.endpoint
         options = _options(config.request_bytes_max, share_port=share_port)
         self._server = grpc.aio.server(options=options)
-        exports = {
-            _PATH.format("trace", "Trace"): self._export_traces,
-            _PATH.format("metrics", "Metrics"): self._discarder(METRICS),
-            _PATH.format("logs", "Logs"): self._discarder(LOGS),
-        }
+        exports = {_path(signal): self._exporter(signal) for signal in signals}
+        exports[_METRICS] = self._discard_metrics
         self._server.add_generic_rpc_handlers((_Calls(receiver, senders, exports),))
         self.port = 0
 
@@ -57,20 +61,26 @@ class GrpcReceiver:
         """Stop accepting, and finish the requests under way within the grace."""
         await self._server.stop(grace_seconds)
 
-    async def _export_traces(self, body: bytes, project: str) -> bytes:
-        with self._receiver.admit("grpc") as request:
-            request.hold(len(body))
-            response = await self._receiver.export(request, body, project=project)
-        return response.SerializeToString()
-
-    def _discarder(self, signal: Signal) -> _Export:
-        async def export(body: bytes, _: str) -> bytes:
+    def _exporter(self, signal: Signal) -> _Export:
+        async def export(body: bytes, project: str) -> bytes:
             with self._receiver.admit("grpc") as request:
                 request.hold(len(body))
-                await discard(signal, body, "protobuf")
-            return b""  # a response without fields: full success
+                response = await self._receiver.export(request, body, signal, project=project)
+            encoded: bytes = response.SerializeToString()
+            return encoded
 
         return export
+
+    async def _discard_metrics(self, body: bytes, _: str) -> bytes:
+        with self._receiver.admit("grpc") as request:
+            request.hold(len(body))
+            await discard(body, "protobuf")
+        return b""  # a response without fields: full success
+
+
+def _path(signal: Signal) -> str:
+    (service,) = signal.request.DESCRIPTOR.file.services_by_name.values()
+    return f"/{service.full_name}/Export"
 
 
 def _options(request_bytes_max: int, *, share_port: bool) -> list[tuple[str, int]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from ingest.body import read_body
-from ingest.other_signals import LOGS, METRICS, Signal, discard
+from ingest.metrics import discard
 from ingest.receiver import Encoding, Receiver
 from ingest.senders import Senders
 from ingest.status import (
@@ -24,6 +24,7 @@ from runtime import telemetry
 from runtime.config import IngestConfig
 from runtime.errors import ConfigError, NotAuthenticated
 from runtime.telemetry import WaitsFor
+from schemas.otlp.signals import Signal
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _ENCODINGS: dict[str, Encoding] = {_PROTOBUF: "protobuf", _JSON: "json"}
@@ -41,11 +42,13 @@ class HttpReceiver:
         config: IngestConfig,
         waits_for: WaitsFor,
         *,
+        signals: Sequence[Signal],
         share_port: bool,
     ) -> None:
         self._receiver = receiver
         self._senders = senders
         self._waits_for = waits_for
+        self._signals = signals
         self._endpoint = config.http.endpoint
         self._share_port = share_port
         self._bytes_max = config.request_bytes_max
@@ -84,32 +87,33 @@ class HttpReceiver:
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[_errors_as_status])
         for prefix in _PREFIXES:
-            application.router.add_post(f"{prefix}/v1/traces", self._export_traces)
-            application.router.add_post(f"{prefix}/v1/metrics", self._discarder(METRICS))
-            application.router.add_post(f"{prefix}/v1/logs", self._discarder(LOGS))
+            for signal in self._signals:
+                path = f"{prefix}/v1/{signal.name}"
+                application.router.add_post(path, self._exporter(signal))
+            application.router.add_post(f"{prefix}/v1/metrics", self._discard_metrics)
         telemetry.add_routes(application, waits_for=self._waits_for)
         return application
 
-    async def _export_traces(self, http: web.Request) -> web.Response:
-        with self._receiver.admit("http") as request:
-            project = self._senders.project_of(http.headers.get("Authorization"))
-            encoding = _encoding_of(http)
-            body = await read_body(http, request, bytes_max=self._bytes_max)
-            response = await self._receiver.export(
-                request, body, project=project, encoding=encoding
-            )
-        return _respond(http, response)
-
-    def _discarder(self, signal: Signal) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _exporter(self, signal: Signal) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def export(http: web.Request) -> web.Response:
             with self._receiver.admit("http") as request:
-                self._senders.project_of(http.headers.get("Authorization"))
+                project = self._senders.project_of(http.headers.get("Authorization"))
                 encoding = _encoding_of(http)
                 body = await read_body(http, request, bytes_max=self._bytes_max)
-                await discard(signal, body, encoding)
-            return _respond(http, None)
+                response = await self._receiver.export(
+                    request, body, signal, project=project, encoding=encoding
+                )
+            return _respond(http, response)
 
         return export
+
+    async def _discard_metrics(self, http: web.Request) -> web.Response:
+        with self._receiver.admit("http") as request:
+            self._senders.project_of(http.headers.get("Authorization"))
+            encoding = _encoding_of(http)
+            body = await read_body(http, request, bytes_max=self._bytes_max)
+            await discard(body, encoding)
+        return _respond(http, None)
 
 
 @web.middleware

@@ -10,6 +10,7 @@ from buffer.port import Producer, Record
 from ingest.splitting import Part, split
 from runtime.errors import BufferUnavailable
 from schemas.envelope import Envelope
+from schemas.otlp.signals import Signal
 from schemas.otlp.validation import Validated
 
 # So many parts of one request are on their way to the buffer at once.
@@ -23,9 +24,11 @@ class Publisher:
         self._producer = producer
         self._seconds_max = seconds_max
 
-    async def publish(self, validated: Validated, *, project: str, received_ns: int) -> Validated:
+    async def publish(
+        self, validated: Validated, signal: Signal, *, project: str, received_ns: int
+    ) -> Validated:
         """
-        Return what the buffer has durably: all that was validated, but for spans that are too large
+        Return what the buffer has durably: all that was validated, but for items that are too large
         for a record of their own.
 
         Raises:
@@ -34,7 +37,7 @@ class Publisher:
         """
 
         async def append(part: Part) -> None:
-            envelope = Envelope(project=project, received_ns=received_ns, spans=part.spans)
+            envelope = Envelope(project=project, received_ns=received_ns, spans=part.items)
             await self._producer.append(Record(value=part.body, headers=envelope.to_headers()))
 
         body, bytes_max = validated.body, self._producer.value_bytes_max
@@ -43,7 +46,7 @@ class Publisher:
                 if len(body) <= bytes_max:
                     await append(Part(body, validated.published))
                     return validated
-                parts = split(body, bytes_max=bytes_max, rejections=validated.rejections)
+                parts = split(body, signal, bytes_max=bytes_max, rejections=validated.rejections)
                 return replace(validated, published=await _append_all(parts, append))
         except TimeoutError as error:
             raise BufferUnavailable(
@@ -53,15 +56,15 @@ class Publisher:
 
 
 async def _append_all(parts: Iterator[Part], append: Callable[[Part], Awaitable[None]]) -> int:
-    """Append a few parts at a time, each cut off beside the event loop. Return how many spans."""
+    """Append a few parts at a time, each cut off beside the event loop. Return how many items."""
     cutting = asyncio.Lock()
-    spans = 0
+    items = 0
 
     async def append_in_turn() -> None:
-        nonlocal spans
+        nonlocal items
         while part := await cut():
             await append(part)
-            spans += part.spans
+            items += part.items
 
     async def cut() -> Part | None:
         async with cutting:
@@ -73,4 +76,4 @@ async def _append_all(parts: Iterator[Part], append: Callable[[Part], Awaitable[
                 tasks.create_task(append_in_turn())
     except ExceptionGroup as group:
         raise group.exceptions[0] from group
-    return spans
+    return items

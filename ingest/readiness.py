@@ -16,8 +16,8 @@ _ANSWER_SECONDS_MAX = 3.0
 class Readiness:
     """What an ingest waits for before it can do its work. One question at a time is under way."""
 
-    def __init__(self, producer: Producer) -> None:
-        self._producer = producer
+    def __init__(self, *producers: Producer) -> None:
+        self._producers = producers
         self._check: asyncio.Task[Sequence[str]] | None = None
         self._answered_at = 0.0
 
@@ -33,7 +33,7 @@ class Readiness:
 
     async def _ask(self) -> Sequence[str]:
         try:
-            await self._producer.check()
+            await asyncio.gather(*(producer.check() for producer in self._producers))
         except PipelineError as error:
             return [f"buffer: {error}"]
         finally:

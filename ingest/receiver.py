@@ -1,24 +1,20 @@
 """
 receive → validate → publish: what happens to every request, however it came.
 
-The promise: a request is answered with success only after the buffer has its spans durably, so a
-span that was acknowledged is never lost. Whatever goes wrong before that is answered with an
+The promise: a request is answered with success only after the buffer has its spans or log records
+durably, so what was acknowledged is never lost. Whatever goes wrong before that is answered with an
 error, and one that is worth a retry says so. The buffer may have a record although its
 confirmation was late; the exporter's retry then makes a second one, which the store counts once.
-Received spans = accepted + rejected (told by partial success) + refused (to be sent again).
+Received = accepted + rejected (told by partial success) + refused (to be sent again).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Literal
-
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTracePartialSuccess,
-    ExportTraceServiceResponse,
-)
+from typing import Any, Literal
 
 from buffer.port import Producer
 from ingest.admission import Gate, Request
@@ -26,7 +22,9 @@ from ingest.publisher import Publisher
 from ingest.stamp import Stamp
 from runtime import events
 from runtime.config import IngestConfig
+from runtime.signals import SignalName
 from schemas.otlp.json_validation import validate_json
+from schemas.otlp.signals import Signal
 from schemas.otlp.validation import Validated, validate
 
 Encoding = Literal["protobuf", "json"]
@@ -38,8 +36,12 @@ _INLINE_BYTES_MAX = 512 * 1024
 class Receiver:
     """Takes requests from all transports of a process, and publishes them."""
 
-    def __init__(self, producer: Producer, config: IngestConfig) -> None:
-        self._publisher = Publisher(producer, seconds_max=config.publish_seconds_max)
+    def __init__(self, producers: Mapping[SignalName, Producer], config: IngestConfig) -> None:
+        """`producers` are where each signal goes."""
+        self._publishers = {
+            signal: Publisher(producer, seconds_max=config.publish_seconds_max)
+            for signal, producer in producers.items()
+        }
         self._gate = Gate(config.inflight_bytes_max)
         self._stamp = Stamp()
         # A parsed request takes several times its bytes: large ones take turns.
@@ -50,10 +52,16 @@ class Receiver:
         return self._gate.admit(transport)
 
     async def export(
-        self, request: Request, body: bytes, *, project: str, encoding: Encoding = "protobuf"
-    ) -> ExportTraceServiceResponse:
+        self,
+        request: Request,
+        body: bytes,
+        signal: Signal,
+        *,
+        project: str,
+        encoding: Encoding = "protobuf",
+    ) -> Any:
         """
-        Receive, validate and publish an ExportTraceServiceRequest.
+        Receive, validate and publish a request of a signal, and return the signal's response.
 
         Raises:
             InvalidRequest: the body is no such request.
@@ -61,38 +69,31 @@ class Receiver:
         """
         started = time.perf_counter()
         received_ns = self._stamp.next_ns()  # receive
-        validated = await self._validate(body, encoding)  # validate
-        request.spans = validated.received
+        validated = await self._validate(body, signal, encoding)  # validate
+        request.signal, request.items = signal.name, validated.received
         if validated.published:
-            validated = await self._publisher.publish(  # publish
-                validated, project=project, received_ns=received_ns
+            validated = await self._publishers[signal.name].publish(  # publish
+                validated, signal, project=project, received_ns=received_ns
             )
-        _count(request, validated, seconds=time.perf_counter() - started)
-        return _response(validated)
+        _count(request, signal, validated, seconds=time.perf_counter() - started)
+        return signal.response_to(validated.rejections, received=validated.received)
 
-    async def _validate(self, body: bytes, encoding: Encoding) -> Validated:
+    async def _validate(self, body: bytes, signal: Signal, encoding: Encoding) -> Validated:
         check = validate_json if encoding == "json" else validate
         if len(body) <= _INLINE_BYTES_MAX:
-            return check(body)
+            return check(body, signal)
         async with self._large:
-            return await asyncio.to_thread(check, body)
+            return await asyncio.to_thread(check, body, signal)
 
 
-def _count(request: Request, validated: Validated, *, seconds: float) -> None:
-    events.request_accepted(transport=request.transport, spans=validated.accepted, seconds=seconds)
+def _count(request: Request, signal: Signal, validated: Validated, *, seconds: float) -> None:
+    events.request_accepted(
+        signal=signal.name,
+        transport=request.transport,
+        items=validated.accepted,
+        seconds=seconds,
+    )
     if validated.rejections.total:
-        events.spans_rejected(validated.rejections.counts)
+        events.items_rejected(signal.name, validated.rejections.counts)
     if validated.repairs:
         events.request_repaired(validated.repairs)
-
-
-def _response(validated: Validated) -> ExportTraceServiceResponse:
-    """OTLP (Partial Success): the field is unset where all spans were accepted."""
-    if not validated.rejections.total:
-        return ExportTraceServiceResponse()
-    return ExportTraceServiceResponse(
-        partial_success=ExportTracePartialSuccess(
-            rejected_spans=validated.rejections.total,
-            error_message=validated.rejections.message(received=validated.received),
-        )
-    )

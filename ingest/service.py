@@ -1,9 +1,9 @@
-"""One ingest process, put together: both transports in front of one receiver and one buffer."""
+"""One ingest process, put together: both transports in front of one receiver and the buffer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,9 @@ from ingest.senders import Senders
 from runtime import checks
 from runtime.config import Config
 from runtime.key_ring import KeyRing
+from runtime.signals import SignalName
+from schemas.otlp.logs import Logs
+from schemas.otlp.traces import TRACES
 
 log = structlog.get_logger()
 
@@ -32,15 +35,15 @@ class IngestService:
 
 @asynccontextmanager
 async def serve(
-    config: Config, producer: Producer, *, share_ports: bool = False
+    config: Config, producers: Mapping[SignalName, Producer], *, share_ports: bool = False
 ) -> AsyncIterator[IngestService]:
     """
     Receive for as long as the context lasts. Leaving it stops accepting and finishes the requests
-    under way; the producer stays open, and is the caller's to close.
+    under way; the producers stay open, and are the caller's to close.
 
     Args:
         config: the settings.
-        producer: where the spans go.
+        producers: where each signal goes.
         share_ports: whether other processes of the same pipeline listen on the same ports. Two
             pipelines on one port would each get some of the spans, and nobody would be told: the
             caller sees to it that there is one.
@@ -54,16 +57,19 @@ async def serve(
     checks.refuse(checks.ingest(config))
     # Each request waits no longer than that for the buffer; a second is left to answer it.
     grace_seconds = ingest.publish_seconds_max + 1.0
-    receiver = Receiver(producer, ingest)
+    receiver = Receiver(producers, ingest)
     senders = Senders(keys)
-    grpc = GrpcReceiver(receiver, senders, ingest, share_port=share_ports)
-    readiness = Readiness(producer)
+    signals = (TRACES, Logs(config.sessions.keys))
+    grpc = GrpcReceiver(receiver, senders, ingest, signals, share_port=share_ports)
+    readiness = Readiness(*producers.values())
 
     async def waits_for() -> Sequence[str]:
         problem = keys.problem()
         return [*([problem] if problem else []), *await readiness.waits_for()]
 
-    http = HttpReceiver(receiver, senders, ingest, waits_for, share_port=share_ports)
+    http = HttpReceiver(
+        receiver, senders, ingest, waits_for, signals=signals, share_port=share_ports
+    )
     try:
         await grpc.start()
         await http.start(grace_seconds)

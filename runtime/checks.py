@@ -92,10 +92,10 @@ def buffer(config: Config) -> Iterator[str]:
 
 def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
     security, topics = config.security, config.topics
-    if config.topic == config.dead_topic:
+    if len({config.topic, config.logs_topic, config.dead_topic}) < 3:
         yield (
-            "buffer.kafka.dead_topic must not be buffer.kafka.topic: dead letters would be"
-            " consumed as spans, and be dead letters again"
+            "buffer.kafka.topic, logs_topic and dead_topic must be three topics: what is in one"
+            " would be consumed as if it were in the other, and be dead letters"
         )
     if security.protocol.startswith("sasl") and not security.user:
         yield (

@@ -106,8 +106,8 @@ class EmbeddedBufferConfig(Section):
 
     value_bytes_max: ByteSize = Field(
         default=ByteSize(4 * 2**30),
-        description="How many bytes of spans may wait to be stored. Past it, exporters are told "
-        "to come back later (UNAVAILABLE, 503).",
+        description="How many bytes of spans may wait to be stored, and how many of log records. "
+        "Past it, exporters are told to come back later (UNAVAILABLE, 503).",
     )
 
 
@@ -177,14 +177,17 @@ class KafkaBufferConfig(Section):
         description="Some of the brokers, `host:port`, with commas between them.",
     )
     topic: str = Field(default="otlp_spans", min_length=1, description="The topic of the spans.")
+    logs_topic: str = Field(
+        default="otlp_logs", min_length=1, description="The topic of the log records."
+    )
     dead_topic: str = Field(
         default="otlp_spans.dead", min_length=1, description="The topic of the dead letters."
     )
     group: str = Field(
         default="sessiontrail",
         min_length=1,
-        description="The consumer group of all workers. That of the dead letters is this and "
-        "`.dead`.",
+        description="The consumer group of all workers. That of the log records is this and "
+        "`.logs`, that of the dead letters this and `.dead`.",
     )
     instance_id: str = Field(
         default="",
@@ -207,7 +210,7 @@ class KafkaBufferConfig(Section):
 
 
 class BufferConfig(Section):
-    """Where accepted spans wait until they are stored."""
+    """Where accepted spans and log records wait until they are stored."""
 
     kind: Literal["embedded", "kafka"] = Field(
         default="embedded", description="SQLite files in `data_dir`, or an Apache Kafka of yours."
@@ -235,7 +238,7 @@ class HttpConfig(Section):
 
 
 class IngestConfig(Section):
-    """Receiving, validating and publishing spans."""
+    """Receiving, validating and publishing spans and log records."""
 
     grpc: GrpcConfig = GrpcConfig()
     http: HttpConfig = HttpConfig()
@@ -318,13 +321,13 @@ class StoreConfig(Section):
 
 
 class SessionsConfig(Section):
-    """Which spans belong to which session."""
+    """Which spans and log records belong to which session."""
 
     keys: tuple[str, ...] = Field(
         default=SESSION_KEYS,
         min_length=1,
         description="The attributes that hold a session id, in order of preference; each is looked "
-        "for on the span, then on the resource.",
+        "for on the span or log record, then on the resource.",
     )
 
 

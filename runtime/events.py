@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import structlog
 
 from runtime import metrics
+from runtime.signals import SignalName
 
 log = structlog.get_logger()
 
@@ -22,18 +23,26 @@ _last_logged: dict[str, float] = {}
 _left_out: dict[str, int] = {}
 
 
-def request_accepted(*, transport: str, spans: int, seconds: float) -> None:
-    """The buffer has the request's spans durably."""
+def request_accepted(*, signal: SignalName, transport: str, items: int, seconds: float) -> None:
+    """The buffer has the request's spans or log records durably."""
     metrics.requests.labels(transport, "success").inc()
-    metrics.accepted_spans.labels(transport).inc(spans)
+    metrics.ACCEPTED[signal].labels(transport).inc(items)
     metrics.request_seconds.labels(transport).observe(seconds)
 
 
-def request_refused(*, transport: str, spans: int, reason: str) -> None:
+def request_refused(*, signal: str, transport: str, items: int, reason: str) -> None:
     """The exporter is told to send the same request again later."""
     metrics.requests.labels(transport, "refusal").inc()
-    metrics.refused_spans.labels(transport).inc(spans)
-    _log_sometimes(log.warning, "request_refused", transport=transport, spans=spans, reason=reason)
+    if refused := metrics.REFUSED.get(signal):
+        refused.labels(transport).inc(items)
+    _log_sometimes(
+        log.warning,
+        "request_refused",
+        signal=signal,
+        transport=transport,
+        items=items,
+        reason=reason,
+    )
 
 
 def request_failed(*, transport: str, reason: str) -> None:
@@ -42,25 +51,30 @@ def request_failed(*, transport: str, reason: str) -> None:
     _log_sometimes(log.info, "request_failed", transport=transport, reason=reason)
 
 
-def spans_rejected(reasons: Mapping[str, int]) -> None:
-    """Spans were left out of a request; its sender is told. `reasons` counts by short reason."""
-    _count_rejected(reasons)
-    _log_sometimes(log.info, "spans_rejected", **reasons)
+def items_rejected(signal: SignalName, reasons: Mapping[str, int]) -> None:
+    """Items were left out of a request; its sender is told. `reasons` counts by short reason."""
+    _count_rejected(signal, reasons)
+    _log_sometimes(log.info, "items_rejected", signal=signal, **reasons)
 
 
-def foreign_spans_rejected(
-    *, partition: int, offset: int, reasons: Mapping[str, int], message: str
+def foreign_items_rejected(
+    *, signal: SignalName, partition: int, offset: int, reasons: Mapping[str, int], message: str
 ) -> None:
-    """Spans were left out of a foreign record, whose writer cannot be told."""
-    _count_rejected(reasons)
+    """Items were left out of a foreign record, whose writer cannot be told."""
+    _count_rejected(signal, reasons)
     _log_sometimes(
-        log.warning, "foreign_spans_rejected", partition=partition, offset=offset, message=message
+        log.warning,
+        "foreign_items_rejected",
+        signal=signal,
+        partition=partition,
+        offset=offset,
+        message=message,
     )
 
 
-def _count_rejected(reasons: Mapping[str, int]) -> None:
+def _count_rejected(signal: SignalName, reasons: Mapping[str, int]) -> None:
     for reason, count in reasons.items():
-        metrics.rejected_spans.labels(reason).inc(count)
+        metrics.REJECTED[signal].labels(reason).inc(count)
 
 
 def request_repaired(repairs: Iterable[str]) -> None:
@@ -70,7 +84,7 @@ def request_repaired(repairs: Iterable[str]) -> None:
 
 
 def items_discarded(*, signal: str, count: int) -> None:
-    """Metrics or logs were accepted and thrown away."""
+    """Metric points were accepted and thrown away."""
     metrics.discarded_items.labels(signal).inc(count)
 
 
@@ -85,18 +99,25 @@ def stage_finished(*, stage: str, seconds: float) -> None:
 
 
 def batch_committed(
-    *, records: int, spans: int, value_bytes: int, seconds: float, waited_seconds: Iterable[float]
+    *,
+    signal: SignalName,
+    records: int,
+    items: int,
+    value_bytes: int,
+    seconds: float,
+    waited_seconds: Iterable[float],
 ) -> None:
     """A batch is stored, its sessions are exact, and the log may forget it."""
     metrics.committed_batches.inc()
-    metrics.inserted_spans.inc(spans)
+    metrics.INSERTED[signal].inc(items)
     metrics.inserted_bytes.inc(value_bytes)
     for waited in waited_seconds:
         metrics.queryable_seconds.observe(waited)
     log.info(
         "batch_committed",
+        signal=signal,
         records=records,
-        spans=spans,
+        items=items,
         value_bytes=value_bytes,
         seconds=round(seconds, 3),
     )
@@ -119,11 +140,13 @@ def dead_letters_measured(*, letters: int) -> None:
     metrics.dead_letters.set(letters)
 
 
-def backlog_measured(*, records: int, value_bytes: int, oldest_seconds: float) -> None:
+def backlog_measured(
+    *, signal: SignalName, records: int, value_bytes: int, oldest_seconds: float
+) -> None:
     """The worker looked how much waits for it."""
-    metrics.backlog_records.set(records)
-    metrics.backlog_bytes.set(value_bytes)
-    metrics.backlog_oldest_seconds.set(oldest_seconds)
+    metrics.backlog_records.labels(signal).set(records)
+    metrics.backlog_bytes.labels(signal).set(value_bytes)
+    metrics.backlog_oldest_seconds.labels(signal).set(oldest_seconds)
 
 
 def buffer_unreachable(*, client: str, error: str) -> None:
@@ -137,10 +160,10 @@ def buffer_client_renewed(*, client: str, error: str) -> None:
     _log_sometimes(log.warning, "buffer_client_renewed", client=client, error=error)
 
 
-def partitions_assigned(partitions: Sequence[int]) -> None:
-    """The group of workers has shared out its partitions; these are ours."""
-    metrics.assigned_partitions.set(len(partitions))
-    log.info("partitions_assigned", partitions=partitions)
+def partitions_assigned(topic: str, partitions: Sequence[int]) -> None:
+    """The group of workers has shared out a topic's partitions; these are ours."""
+    metrics.assigned_partitions.labels(topic).set(len(partitions))
+    log.info("partitions_assigned", topic=topic, partitions=partitions)
 
 
 def commit_came_late(partitions: Sequence[int]) -> None:

@@ -7,9 +7,12 @@ project, no session, no trace. Values are set by runtime/events.py alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from runtime import members
+from runtime.signals import SignalName
 
 members.use_own_files()
 REGISTRY = CollectorRegistry()
@@ -28,10 +31,29 @@ refused_spans = Counter(
     ["transport"],
     registry=REGISTRY,
 )
+accepted_log_records = Counter(
+    "otelcol_receiver_accepted_log_records",
+    "Log records that the buffer has durably, and that were acknowledged.",
+    ["transport"],
+    registry=REGISTRY,
+)
+refused_log_records = Counter(
+    "otelcol_receiver_refused_log_records",
+    "Log records that the exporter was told to send again later. Not lost.",
+    ["transport"],
+    registry=REGISTRY,
+)
 rejected_spans = Counter(
     "sessiontrail_rejected_spans",
     "Spans that are invalid or too large, left out of a request (or a foreign record) that was "
     "accepted otherwise.",
+    ["reason"],
+    registry=REGISTRY,
+)
+rejected_log_records = Counter(
+    "sessiontrail_rejected_log_records",
+    "Log records that are invalid, too large, or belong to no session and no trace, left out of a "
+    "request (or a foreign record) that was accepted otherwise.",
     ["reason"],
     registry=REGISTRY,
 )
@@ -49,7 +71,7 @@ requests = Counter(
 )
 discarded_items = Counter(
     "sessiontrail_discarded_items",
-    "Metric points and log records that were accepted to keep exporters content, and not stored.",
+    "Metric points that were accepted to keep exporters content, and not stored.",
     ["signal"],
     registry=REGISTRY,
 )
@@ -78,6 +100,12 @@ inserted_spans = Counter(
     "Spans of committed batches. A batch that a crash repeats counts again here, and nowhere else.",
     registry=REGISTRY,
 )
+inserted_log_records = Counter(
+    "sessiontrail_inserted_log_records",
+    "Log records of committed batches. A batch that a crash repeats counts again here, and nowhere "
+    "else.",
+    registry=REGISTRY,
+)
 inserted_bytes = Counter(
     "sessiontrail_inserted_bytes", "Bytes of the records of committed batches.", registry=REGISTRY
 )
@@ -104,24 +132,28 @@ retries = Counter(
 backlog_records = Gauge(
     "sessiontrail_backlog_records",
     "Records that wait to be committed.",
+    ["signal"],
     multiprocess_mode="livesum",
     registry=REGISTRY,
 )
 backlog_bytes = Gauge(
     "sessiontrail_backlog_bytes",
     "Bytes that wait to be committed.",
+    ["signal"],
     multiprocess_mode="livesum",
     registry=REGISTRY,
 )
 backlog_oldest_seconds = Gauge(
     "sessiontrail_backlog_oldest_seconds",
     "How long the oldest record has waited to be committed (seconds).",
+    ["signal"],
     multiprocess_mode="livemax",
     registry=REGISTRY,
 )
 queryable_seconds = Histogram(
     "sessiontrail_queryable_seconds",
-    "Time from the receipt of a request until its sessions show it, for each record (seconds).",
+    "Time from the receipt of a request until its sessions show it, for each record of the log "
+    "(seconds).",
     buckets=_SECONDS,
     registry=REGISTRY,
 )
@@ -134,6 +166,7 @@ renewed_clients = Counter(
 assigned_partitions = Gauge(
     "sessiontrail_assigned_partitions",
     "Partitions that this worker consumes. More workers than partitions leave some at 0.",
+    ["topic"],
     registry=REGISTRY,
 )
 late_commits = Counter(
@@ -164,3 +197,12 @@ unforwarded_requests = Counter(
     "to come back.",
     registry=REGISTRY,
 )
+
+# What is counted of each signal.
+ACCEPTED: Mapping[SignalName, Counter] = {
+    "traces": accepted_spans,
+    "logs": accepted_log_records,
+}
+REFUSED: Mapping[str, Counter] = {"traces": refused_spans, "logs": refused_log_records}
+REJECTED: Mapping[SignalName, Counter] = {"traces": rejected_spans, "logs": rejected_log_records}
+INSERTED: Mapping[SignalName, Counter] = {"traces": inserted_spans, "logs": inserted_log_records}

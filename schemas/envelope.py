@@ -1,8 +1,9 @@
 """
 The envelope: what the headers of a record in the buffer say, written by ingest, read by workers.
 
-The value of a record is a plain OTLP `ExportTraceServiceRequest`, so that an OpenTelemetry
-Collector can read our topic. A record without any of these headers was written by somebody else.
+The value of a record is a plain OTLP request, such as `ExportTraceServiceRequest`, so that an
+OpenTelemetry Collector can read our topics. A record without any of these headers was written by
+somebody else.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ _RECEIVED_NS_MAX = 2**63 - 1  # the store's times end there
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Whose spans a record holds, how many, and when they were received (Unix nanoseconds)."""
+    """
+    Whose spans (or log records) a record holds, how many, and when they were received (Unix
+    nanoseconds).
+    """
 
     project: str
     received_ns: int

@@ -7,9 +7,10 @@ The types mirror landing.proto; a test holds their names together.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
+from runtime.signals import SignalName
 from schemas.envelope import Envelope
 from schemas.otlp.wire import FIXED64, length_field, tag, varint
 
@@ -40,19 +41,31 @@ _SPAN = f"""Tuple(
     dropped_links_count UInt32,
     status Tuple(message String, code Int32), flags UInt32)"""
 
-# The structure given to ClickHouse's input(): one row for each record.
-LANDING_STRUCTURE = " ".join(
-    f"""project String, batch String, received_unix_nano UInt64,
-    resource_spans Array(Tuple(
-        resource Tuple({_ATTRIBUTES}),
-        scope_spans Array(Tuple(
-            scope Tuple(name String, version String, {_ATTRIBUTES}),
-            spans Array({_SPAN}),
-            schema_url String)),
-        schema_url String))""".split()
-)
+_LOG_RECORD = f"""Tuple(
+    time_unix_nano UInt64, observed_time_unix_nano UInt64,
+    severity_number Int32, severity_text String, body {_ANY},
+    {_ATTRIBUTES}, dropped_attributes_count UInt32, flags UInt32,
+    trace_id String, span_id String, event_name String)"""
 
-INSERT_SETTINGS: dict[str, str | int] = {
+
+def _structure(resources: str, scopes: str, items: str, item: str) -> str:
+    return " ".join(
+        f"""project String, batch String, received_unix_nano UInt64,
+        {resources} Array(Tuple(
+            resource Tuple({_ATTRIBUTES}),
+            {scopes} Array(Tuple(
+                scope Tuple(name String, version String, {_ATTRIBUTES}),
+                {items} Array({item}),
+                schema_url String)),
+            schema_url String))""".split()
+    )
+
+
+# The structures given to ClickHouse's input(): one row for each record.
+LANDING_STRUCTURE = _structure("resource_spans", "scope_spans", "spans", _SPAN)
+LANDING_LOGS_STRUCTURE = _structure("resource_logs", "scope_logs", "log_records", _LOG_RECORD)
+
+_INSERT_SETTINGS: dict[str, str | int] = {
     # What the delivery promise rests on is said, whatever the server's defaults are:
     # docs/delivery.md explains it.
     "async_insert": 0,
@@ -65,20 +78,22 @@ INSERT_SETTINGS: dict[str, str | int] = {
     "max_partitions_per_insert_block": 0,
     "format_schema_source": "string",
     "format_schema": LANDING_PROTO,
-    "format_schema_message_name": "TracesData",
     "input_format_protobuf_oneof_presence": 1,
 }
+INSERT_SETTINGS: Mapping[SignalName, Mapping[str, str | int]] = {
+    "traces": {**_INSERT_SETTINGS, "format_schema_message_name": "TracesData"},
+    "logs": {**_INSERT_SETTINGS, "format_schema_message_name": "LogsData"},
+}
 
-
-# What TracesData has besides OTLP's fields.
+# What TracesData and LogsData have besides OTLP's fields.
 _PROJECT, _BATCH, _RECEIVED = 1000, 1001, 1002
 
 
 def frame(records: Iterable[tuple[Envelope, bytes]], *, batch: str) -> bytes:
     """
     Return records as the body of an insert: each with its length before it and, after its own
-    bytes, the fields of TracesData that say whose it is. Protobuf merges what is concatenated, so
-    the spans need not be decoded.
+    bytes, the fields of its message that say whose it is. Protobuf merges what is concatenated, so
+    nothing need be decoded.
     """
     parts: list[bytes] = []
     batch_field = length_field(_BATCH, batch.encode())

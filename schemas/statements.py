@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from string import Template
 
-from schemas.landing import LANDING_STRUCTURE
+from runtime.signals import SignalName
+from schemas.landing import LANDING_LOGS_STRUCTURE, LANDING_STRUCTURE
 
 _SQL = files("schemas") / "sql"
 
@@ -25,6 +26,7 @@ _SHARED = {
     "session_figures": _read("session_figures.sql"),
     "session_rows": _read("session_rows.sql"),
     "landing": LANDING_STRUCTURE.replace("'", "\\'"),
+    "landing_logs": LANDING_LOGS_STRUCTURE.replace("'", "\\'"),
 }
 
 
@@ -49,7 +51,10 @@ def names(folder: str) -> Iterator[str]:
         yield f"{folder}/{file.removesuffix('.sql')}"
 
 
-INSERT_SPANS = statement("insert_spans")
+INSERT: Mapping[SignalName, str] = {
+    "traces": statement("insert_spans"),
+    "logs": statement("insert_logs"),
+}
 RESOLVE_RETIRE = statement("resolve_retire")
 RESOLVE_TRACES = statement("resolve_traces")
 RESOLVE_DUE = statement("resolve_due")

@@ -150,6 +150,7 @@ def deployment(
             "buffer.kind=kafka",
             f"buffer.kafka.bootstrap_servers={cluster.bootstrap_servers}",
             f"buffer.kafka.topic={topic}",
+            f"buffer.kafka.logs_topic={topic}.logs",
             f"buffer.kafka.dead_topic={topic}.dead",
             f"buffer.kafka.group={topic}",
             "buffer.kafka.session_seconds=3",

@@ -66,5 +66,5 @@ async def running_ingest(
     config = Config.model_validate(
         {"ingest": {"grpc": free, "http": free, **settings}, "keys": {"file": keys_file}}
     )
-    async with serve(config, producer) as service:
+    async with serve(config, {"traces": producer, "logs": producer}) as service:
         yield service

@@ -25,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runtime import settings
 from runtime.config import Config, HostPort, StoreConfig
+from runtime.signals import SignalName
 
 COMMAND = Path(sys.executable).parent / "sessiontrail"
 START_SECONDS_MAX = 60.0
@@ -241,10 +242,10 @@ class Pipeline:
         pages = answer(f"{self.pages}/readyz")[0] == 200
         return ready and works and pages
 
-    def send(self, body: bytes) -> None:
+    def send(self, body: bytes, signal: SignalName = "traces") -> None:
         """Send a request, and have all of it acknowledged."""
         request = urllib.request.Request(
-            f"{self.http}/v1/traces",
+            f"{self.http}/v1/{signal}",
             data=body,
             headers={"Content-Type": "application/x-protobuf"},
         )
@@ -257,20 +258,28 @@ class Pipeline:
         record leaves it only after its sessions are exact.
         """
         wait_until(
-            lambda: self.is_drained() and self._stored(project) == count,
+            lambda: self.is_drained() and self._stored("spans", project) == count,
             what=f"{count} spans in project {project}",
             seconds_max=seconds_max,
         )
 
-    def _stored(self, project: str) -> int:
+    def wait_for_log_records(self, project: str, count: int, *, seconds_max: float = 30.0) -> None:
+        """Return once `count` distinct log records of a project are stored and none wait."""
+        wait_until(
+            lambda: self.is_drained("otlp_logs") and self._stored("logs", project) == count,
+            what=f"{count} log records in project {project}",
+            seconds_max=seconds_max,
+        )
+
+    def _stored(self, view: str, project: str) -> int:
         [[count]] = self.store.query(
-            "SELECT count() FROM spans WHERE Project = {project:String}", {"project": project}
+            f"SELECT count() FROM {view} WHERE Project = {{project:String}}", {"project": project}
         )
         return int(count)
 
-    def is_drained(self) -> bool:
-        """Return whether nothing waits in the log."""
-        with closing(sqlite3.connect(self.folder / "buffer" / "otlp_spans.db")) as log:
+    def is_drained(self, name: str = "otlp_spans") -> bool:
+        """Return whether nothing waits in a log."""
+        with closing(sqlite3.connect(self.folder / "buffer" / f"{name}.db")) as log:
             return bool(log.execute("SELECT count(*) FROM record").fetchone() == (0,))
 
     def stop(self) -> int:

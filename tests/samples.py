@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from google.protobuf import json_format
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import (
     AnyValue,
@@ -17,6 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import (
     KeyValue,
     KeyValueList,
 )
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
@@ -35,6 +37,27 @@ def request(*spans: Span) -> ExportTraceServiceRequest:
     resource = Resource(attributes=[KeyValue(key="service.name", value=text("shop"))])
     return ExportTraceServiceRequest(
         resource_spans=[ResourceSpans(resource=resource, scope_spans=[scope])]
+    )
+
+
+def log_record(number: int = 1, **fields: Any) -> LogRecord:
+    """Return a valid log record within a trace."""
+    return LogRecord(
+        **{
+            "time_unix_nano": number,
+            "trace_id": TRACE_ID,
+            "body": text(f"log record {number}"),
+            **fields,
+        }
+    )
+
+
+def log_request(*records: LogRecord) -> ExportLogsServiceRequest:
+    """Return a request with these log records in one scope."""
+    scope = ScopeLogs(scope=InstrumentationScope(name="tests"), log_records=records)
+    resource = Resource(attributes=[KeyValue(key="service.name", value=text("shop"))])
+    return ExportLogsServiceRequest(
+        resource_logs=[ResourceLogs(resource=resource, scope_logs=[scope])]
     )
 
 
@@ -65,7 +88,7 @@ def mapping(**values: AnyValue) -> AnyValue:
     return AnyValue(kvlist_value=KeyValueList(values=entries))
 
 
-def as_json(message: ExportTraceServiceRequest) -> bytes:
+def as_json(message: ExportTraceServiceRequest | ExportLogsServiceRequest) -> bytes:
     """Return OTLP/JSON by way of protobuf's own, whose ids are base64."""
     tree = json_format.MessageToDict(message, use_integers_for_enums=True)
     _ids_to_hex(tree)

@@ -11,6 +11,8 @@ from typing import Self
 from buffer.port import ConsumedRecord, Offset, Partition
 from runtime.errors import InvalidRequest
 from schemas.envelope import Envelope
+from schemas.otlp.signals import Signal
+from schemas.otlp.traces import TRACES
 from workers import foreign
 
 
@@ -49,21 +51,21 @@ class Batch:
     _dead: set[tuple[Partition, Offset]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, records: Sequence[ConsumedRecord]) -> Self:
+    def of(cls, records: Sequence[ConsumedRecord], signal: Signal = TRACES) -> Self:
         """
-        Return a new batch of `records`; what cannot be read is set aside. With many foreign records
-        this takes a while, and is better done beside the event loop.
+        Return a new batch of `records` of a signal; what cannot be read is set aside. With many
+        foreign records this takes a while, and is better done beside the event loop.
         """
         batch_id = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
         batch = cls(id=batch_id, consumed=records)
         for consumed in records:
-            batch._take(consumed)
+            batch._take(consumed, signal)
         return batch
 
-    def _take(self, consumed: ConsumedRecord) -> None:
+    def _take(self, consumed: ConsumedRecord, signal: Signal) -> None:
         try:
             if foreign.is_foreign(consumed):
-                envelope, value = foreign.read(consumed)
+                envelope, value = foreign.read(consumed, signal)
             else:
                 envelope = Envelope.from_headers(consumed.record.headers)
                 value = consumed.record.value
@@ -86,7 +88,7 @@ class Batch:
         return sum(len(row.value) for row in self.rows)
 
     @property
-    def spans(self) -> int:
-        """How many spans the batch holds; those set aside not included."""
+    def items(self) -> int:
+        """How many spans or log records the batch holds; those set aside not included."""
         dead = self._dead
         return sum(r.envelope.spans for r in self.rows if r.consumed.coordinates not in dead)

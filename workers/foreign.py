@@ -12,6 +12,7 @@ from runtime import events
 from runtime.errors import InvalidRequest
 from schemas.envelope import DEFAULT_PROJECT, HEADERS, Envelope
 from schemas.otlp.json_validation import is_json, validate_json
+from schemas.otlp.signals import Signal
 from schemas.otlp.validation import Validated, validate
 
 _MILLISECOND_NS = 10**6
@@ -22,16 +23,17 @@ def is_foreign(consumed: ConsumedRecord) -> bool:
     return HEADERS.isdisjoint(consumed.record.headers)
 
 
-def read(consumed: ConsumedRecord) -> tuple[Envelope, bytes]:
+def read(consumed: ConsumedRecord, signal: Signal) -> tuple[Envelope, bytes]:
     """
-    Return a foreign record as ingest would have written it: without invalid spans, and repaired.
+    Return a foreign record as ingest would have written it: without invalid items, and repaired.
 
     Raises:
         InvalidRequest: it is no OTLP in an encoding that is read here.
     """
-    validated = _validate(consumed.record.value)
+    validated = _validate(consumed.record.value, signal)
     if validated.rejections.total:
-        events.foreign_spans_rejected(
+        events.foreign_items_rejected(
+            signal=signal.name,
             partition=consumed.partition,
             offset=consumed.offset,
             reasons=validated.rejections.counts,
@@ -44,10 +46,10 @@ def read(consumed: ConsumedRecord) -> tuple[Envelope, bytes]:
     return envelope, validated.body
 
 
-def _validate(value: bytes) -> Validated:
+def _validate(value: bytes, signal: Signal) -> Validated:
     encoding, check = ("otlp_json", validate_json) if is_json(value) else ("otlp_proto", validate)
     try:
-        return check(value)
+        return check(value, signal)
     except InvalidRequest as error:
         raise InvalidRequest(
             f"a record without our headers must be otlp_proto, or otlp_json that begins with '{{'; "

@@ -12,14 +12,15 @@ import asyncio
 from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from runtime.config import SessionsConfig, TimesConfig
 from runtime.errors import PipelineError, StoreOutOfMemory, UnreadableRecords
 from schemas import migrate
 from schemas.envelope import Envelope
 from schemas.landing import INSERT_SETTINGS, frame
-from schemas.statements import INSERT_SPANS
+from schemas.otlp.signals import Signal
+from schemas.otlp.traces import TRACES
+from schemas.statements import INSERT
 from store.client import Store
 from workers.batch import Batch, Row
 
@@ -27,10 +28,18 @@ _DAY_NS = 86_400 * 10**9
 
 
 class Inserter:
-    """Writes batches to otel_traces, once the store is known to have every table and view."""
+    """Writes batches of a signal to its table, once the store is known to have all it must."""
 
-    def __init__(self, store: Store, *, sessions: SessionsConfig, times: TimesConfig) -> None:
+    def __init__(
+        self,
+        store: Store,
+        signal: Signal = TRACES,
+        *,
+        sessions: SessionsConfig,
+        times: TimesConfig,
+    ) -> None:
         self._store = store
+        self._signal = signal
         self._parameters = {
             "session_keys": list(sessions.keys),
             "past_ns_max": int(times.past_days_max * _DAY_NS),
@@ -40,7 +49,7 @@ class Inserter:
 
     async def insert(self, batch: Batch) -> None:
         """
-        Store the batch's spans. Records that the engine cannot read are set aside in the batch.
+        Store what is in the batch. Records that the engine cannot read are set aside in the batch.
 
         Raises:
             RetryableError, StoreRefused: nothing is known to be wrong with the records. Some of
@@ -79,7 +88,7 @@ class Inserter:
         # error is for somebody to mend, and no record may pay for it.
         await self._write([], batch)
         try:
-            value = _canonical(row.value)
+            value = _canonical(row.value, self._signal)
             await self._write([(row.envelope, value)], batch)
         except DecodeError as error:
             batch.set_aside(row.consumed, reason="protobuf", error=str(error))
@@ -89,12 +98,13 @@ class Inserter:
     async def _write(self, records: Sequence[tuple[Envelope, bytes]], batch: Batch) -> None:
         # Joining tens of megabytes takes milliseconds in which health checks should be answered.
         body = await asyncio.to_thread(frame, records, batch=batch.id)
+        name = self._signal.name
         await self._store.execute(
-            INSERT_SPANS, self._parameters, body=body, settings=INSERT_SETTINGS
+            INSERT[name], self._parameters, body=body, settings=INSERT_SETTINGS[name]
         )
 
 
-def _canonical(value: bytes) -> bytes:
+def _canonical(value: bytes, signal: Signal) -> bytes:
     """
     Return the same request as this protobuf library writes it: of a oneof the last member, no
     unknown fields.
@@ -102,6 +112,7 @@ def _canonical(value: bytes) -> bytes:
     Raises:
         DecodeError: it is no such request.
     """
-    request = ExportTraceServiceRequest.FromString(value)
+    request = signal.request.FromString(value)
     request.DiscardUnknownFields()
-    return request.SerializeToString()
+    canonical: bytes = request.SerializeToString()
+    return canonical

@@ -1,10 +1,10 @@
 """
 consume → insert → resolve → commit: what a worker does, again and again.
 
-The promise: a record is committed only after its spans are stored and their sessions are exact.
-A crash anywhere repeats the work since the last commit, in whatever batches. That is harmless,
-because every table is idempotent by construction (docs/delivery.md): at-least-once delivery, each
-span counted exactly once.
+The promise: a record is committed only after its spans (or log records) are stored and their
+sessions are exact. A crash anywhere repeats the work since the last commit, in whatever batches.
+That is harmless, because every table is idempotent by construction (docs/delivery.md):
+at-least-once delivery, each span counted exactly once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from buffer.port import ConsumedRecord, Consumer, next_offsets
 from runtime import events
 from runtime.config import WorkerConfig
 from runtime.errors import RetryableError, SchemaMismatch, StoreRefused
+from schemas.otlp.signals import Signal
+from schemas.otlp.traces import TRACES
 from workers.batch import Batch
 from workers.dead_letters import DeadLetters
 from workers.inserter import Inserter
@@ -39,10 +41,11 @@ _BATCHES_IN_HAND = 2
 
 
 class Pipeline:
-    """One worker: a few batches in hand, committed in the order in which they were consumed."""
+    """What a worker does of one signal: a few batches in hand, committed in the order consumed."""
 
     def __init__(
         self,
+        signal: Signal = TRACES,
         *,
         consumer: Consumer,
         inserter: Inserter,
@@ -50,6 +53,7 @@ class Pipeline:
         dead_letters: DeadLetters,
         config: WorkerConfig,
     ) -> None:
+        self._signal = signal
         self._consumer = consumer
         self._inserter = inserter
         self._resolver = resolver
@@ -74,7 +78,7 @@ class Pipeline:
                 earlier, done = self._latest, asyncio.Event()
                 self._latest = done
             if records:
-                batch = await asyncio.to_thread(Batch.of, records)
+                batch = await asyncio.to_thread(Batch.of, records, self._signal)
                 await self._until_done("insert", self._inserter.insert, batch)  # insert
                 await self._until_done("resolve", self._resolver.resolve, batch.id)  # resolve
                 await self._until_done("dead_letter", self._dead_letters.keep, batch.unreadable)
@@ -102,8 +106,9 @@ class Pipeline:
         await self._consumer.commit(next_offsets(batch.consumed))
         now_ns = time.time_ns()
         events.batch_committed(
+            signal=self._signal.name,
             records=len(batch.consumed),
-            spans=batch.spans,
+            items=batch.items,
             value_bytes=batch.value_bytes,
             seconds=time.monotonic() - batch.started,
             waited_seconds=[(now_ns - row.envelope.received_ns) / 1e9 for row in batch.rows],
@@ -113,6 +118,7 @@ class Pipeline:
         with suppress(RetryableError):  # it is measured again after the next batch
             backlog = await self._consumer.backlog()
             events.backlog_measured(
+                signal=self._signal.name,
                 records=backlog.records,
                 value_bytes=backlog.value_bytes,
                 oldest_seconds=backlog.oldest_seconds,

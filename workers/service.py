@@ -1,11 +1,12 @@
-"""One worker process, put together: the pipeline, and who asks how it is."""
+"""One worker process, put together: a pipeline for each signal, and who asks how it is."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,6 +15,7 @@ from runtime import telemetry
 from runtime.config import Config
 from runtime.errors import PipelineError
 from schemas import migrate
+from schemas.otlp.signals import Signal
 from store.client import Store
 from workers.dead_letters import DeadLetters
 from workers.inserter import Inserter
@@ -27,34 +29,48 @@ _DRAIN_SECONDS_MAX = 8.0
 _CHECK_SECONDS_MAX = 5.0
 
 
-async def work(
-    config: Config, *, consumer: Consumer, dead_letters: DeadLetters, stop: asyncio.Event
-) -> None:
-    """Consume, insert, resolve and commit until `stop` is set."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A signal, the log that it comes from, and where the log's unreadable records go."""
+
+    signal: Signal
+    consumer: Consumer
+    dead_letters: DeadLetters
+
+
+async def work(config: Config, feeds: Sequence[Feed], *, stop: asyncio.Event) -> None:
+    """Consume, insert, resolve and commit what each feed has until `stop` is set."""
     async with Store(config.store) as store:
-        pipeline = Pipeline(
-            consumer=consumer,
-            inserter=Inserter(store, sessions=config.sessions, times=config.times),
-            resolver=Resolver(store),
-            dead_letters=dead_letters,
-            config=config.worker,
-        )
+
+        def checks() -> Iterator[Awaitable[str | None]]:
+            yield _trouble("store", lambda: migrate.check(store))
+            for feed in feeds:
+                yield _trouble("buffer", feed.consumer.backlog)
+                yield _trouble("dead letters", feed.dead_letters.check)
 
         async def waits_for() -> list[str]:
-            troubles = await asyncio.gather(
-                _trouble("store", lambda: migrate.check(store)),
-                _trouble("buffer", consumer.backlog),
-                _trouble("dead letters", dead_letters.check),
-            )
-            return [trouble for trouble in troubles if trouble]
+            troubles = await asyncio.gather(*checks())
+            return list(dict.fromkeys(trouble for trouble in troubles if trouble))
 
+        pipelines = [_pipeline(config, store, feed) for feed in feeds]
         async with telemetry.serve(config.worker.telemetry.endpoint, waits_for=waits_for):
-            await _run(pipeline, stop)
+            await _run(pipelines, stop)
 
 
-async def _run(pipeline: Pipeline, stop: asyncio.Event) -> None:
+def _pipeline(config: Config, store: Store, feed: Feed) -> Pipeline:
+    return Pipeline(
+        feed.signal,
+        consumer=feed.consumer,
+        inserter=Inserter(store, feed.signal, sessions=config.sessions, times=config.times),
+        resolver=Resolver(store),
+        dead_letters=feed.dead_letters,
+        config=config.worker,
+    )
+
+
+async def _run(pipelines: Sequence[Pipeline], stop: asyncio.Event) -> None:
     log.info("worker_started")
-    running = asyncio.create_task(pipeline.run(stop), name="pipeline")
+    running = asyncio.create_task(_run_all(pipelines, stop), name="pipelines")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -64,6 +80,12 @@ async def _run(pipeline: Pipeline, stop: asyncio.Event) -> None:
         log.info("worker_stopped", drain_seconds=round(time.perf_counter() - started, 3))
     finally:
         stopping.cancel()
+
+
+async def _run_all(pipelines: Sequence[Pipeline], stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for pipeline in pipelines:
+            tasks.create_task(pipeline.run(stop))
 
 
 async def _trouble(name: str, check: Callable[[], Awaitable[object]]) -> str | None:

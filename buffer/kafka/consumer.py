@@ -281,7 +281,9 @@ class KafkaConsumer:
 
     def _new_rebalances(self) -> Rebalances:
         return Rebalances(
-            is_work_in_hand=lambda: self._in_hand.oldest_ns is not None, release=self._release
+            self._topic.name,
+            is_work_in_hand=lambda: self._in_hand.oldest_ns is not None,
+            release=self._release,
         )
 
 

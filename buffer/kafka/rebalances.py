@@ -21,7 +21,10 @@ class Rebalances(ConsumerRebalanceListener):
     committed by then is given up, and done again by whoever has the partition next.
     """
 
-    def __init__(self, *, is_work_in_hand: Callable[[], bool], release: Callable[[], None]) -> None:
+    def __init__(
+        self, topic: str, *, is_work_in_hand: Callable[[], bool], release: Callable[[], None]
+    ) -> None:
+        self._topic = topic
         self._is_work_in_hand = is_work_in_hand
         self._release = release
         self._over = asyncio.Event()
@@ -68,5 +71,6 @@ class Rebalances(ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Let the consumer go on."""
         if not self._ended:
-            events.partitions_assigned(sorted(place.partition for place in assigned))
+            partitions = sorted(place.partition for place in assigned)
+            events.partitions_assigned(self._topic, partitions)
             self._over.set()

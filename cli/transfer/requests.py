@@ -17,6 +17,7 @@ from cli.transfer.unpacking import unpacked
 from ingest.splitting import Part, split
 from runtime.errors import InvalidRequest
 from schemas.otlp.json_validation import validate_json
+from schemas.otlp.traces import TRACES
 from schemas.otlp.validation import Validated, validate
 
 STANDARD_INPUT = "-"
@@ -86,7 +87,9 @@ def _parts(document: Document, origin: str, reading: Reading, *, bytes_max: int)
         if validated.published:
             yield Part(validated.body, validated.published)
     else:
-        yield from split(validated.body, bytes_max=bytes_max, rejections=validated.rejections)
+        yield from split(
+            validated.body, TRACES, bytes_max=bytes_max, rejections=validated.rejections
+        )
     _tell_rejections(validated, origin, reading)
 
 
@@ -117,7 +120,7 @@ class _Filling:
     def add(self, part: Part, origin: str) -> None:
         self.bodies.append(part.body)
         self.size += len(part.body)
-        self.spans += part.spans
+        self.spans += part.items
         self.first, self.last = self.first or origin, origin
 
     def take(self) -> Request:

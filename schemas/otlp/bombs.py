@@ -1,8 +1,9 @@
 """
 Requests that would take a hundred times their bytes in memory once parsed: refused unparsed.
 
-An empty span is two bytes on the wire and some 300 as an object. Real ones take 100 or more, so
-none of these limits is met by a real request of the size that OTLP recommends as the largest.
+An empty span or log record is two bytes on the wire and some 300 as an object. Real ones take 100
+or more, so none of these limits is met by a real request of the size that OTLP recommends as the
+largest.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from itertools import islice
 from runtime.errors import RequestTooLarge
 from schemas.otlp.wire import submessages
 
-_SPANS_MAX = 1_000_000
+_ITEMS_MAX = 1_000_000
 _OBJECTS_MAX = 4_000_000
 
 
 def refuse_bomb(body: bytes) -> None:
     """
-    Look for too many spans in an encoded request, by the lengths on its wire alone.
+    Look for too many items in an encoded request, by the lengths on its wire alone.
 
     Raises:
         RequestTooLarge: there are more than a million.
     """
-    if len(body) // 2 > _SPANS_MAX and any(islice(_spans(body), _SPANS_MAX, None)):
+    if len(body) // 2 > _ITEMS_MAX and any(islice(_items(body), _ITEMS_MAX, None)):
         raise RequestTooLarge(
-            f"the request holds more than {_SPANS_MAX} spans: send fewer spans at a time"
+            f"the request holds more than {_ITEMS_MAX} spans or log records: send fewer at a time"
         )
 
 
@@ -39,11 +40,11 @@ def refuse_json_bomb(body: bytes) -> None:
     """
     if body.count(b"{") > _OBJECTS_MAX:
         raise RequestTooLarge(
-            f"the request holds more than {_OBJECTS_MAX} JSON objects: send fewer spans at a time"
+            f"the request holds more than {_OBJECTS_MAX} JSON objects: send less at a time"
         )
 
 
-def _spans(body: bytes) -> Iterator[object]:
-    for _, *resource_spans in submessages(body, 0, len(body), number=1):
-        for _, *scope_spans in submessages(body, *resource_spans, number=2):
-            yield from submessages(body, *scope_spans, number=2)
+def _items(body: bytes) -> Iterator[object]:
+    for _, *resource in submessages(body, 0, len(body), number=1):
+        for _, *scope in submessages(body, *resource, number=2):
+            yield from submessages(body, *scope, number=2)

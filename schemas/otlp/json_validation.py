@@ -13,57 +13,51 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from runtime.errors import InvalidRequest
 from schemas.otlp.bombs import refuse_json_bomb
-from schemas.otlp.json_encoders import WrongType, encode_fields, fields_of
+from schemas.otlp.json_encoders import WrongType, encode_fields
 from schemas.otlp.rejections import Rejections
+from schemas.otlp.signals import IN_REQUEST, IN_RESOURCE, IN_SCOPE, Signal
+from schemas.otlp.traces import TRACES
 from schemas.otlp.validation import Validated, validate
 from schemas.otlp.wire import length_field
-
-_RESOURCE_SPANS = fields_of(ResourceSpans.DESCRIPTOR)
-_SCOPE_SPANS = fields_of(ScopeSpans.DESCRIPTOR)
-_SPAN = fields_of(Span.DESCRIPTOR)
-_IN_REQUEST = ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER
-_IN_RESOURCE_SPANS = ResourceSpans.SCOPE_SPANS_FIELD_NUMBER
-_IN_SCOPE_SPANS = ScopeSpans.SPANS_FIELD_NUMBER
 
 _REASONS = {"traceId": "trace_id", "spanId": "span_id", "parentSpanId": "parent_span_id"}
 
 
 _JSON_WHITESPACE = b" \t\r\n"
-_SCOPE_SPANS_TAG = b"\x12"
+_SCOPES_TAG = b"\x12"
 
 
 def is_json(value: bytes) -> bool:
     """
     Tell JSON from protobuf, in which a brace first would open a group, and OTLP has no groups. A
-    brace behind whitespace may be protobuf too: a newline is the tag of resource_spans, and their
-    length may be 123. But these have scope_spans, whose tag is nowhere in JSON.
+    brace behind whitespace may be protobuf too: a newline is the tag of a request's resources, and
+    their length may be 123. But these have scopes, whose tag is nowhere in JSON.
     """
     return value.startswith(b"{") or (
-        value.lstrip(_JSON_WHITESPACE).startswith(b"{") and _SCOPE_SPANS_TAG not in value
+        value.lstrip(_JSON_WHITESPACE).startswith(b"{") and _SCOPES_TAG not in value
     )
 
 
-def validate_json(body: bytes) -> Validated:
+def validate_json(body: bytes, signal: Signal = TRACES) -> Validated:
     """
-    Validate a request in JSON. A value of the wrong type rejects its span alone.
+    Validate a request in JSON. A value of the wrong type rejects its item alone.
 
     Raises:
         InvalidRequest: it is no such request.
     """
     tree, repairs = loads(body)
-    rejections = Rejections()
+    rejections = signal.rejections()
     try:
-        encoded = _request(tree, rejections)
+        encoded = _request(tree, signal, rejections)
     except WrongType as error:
-        raise InvalidRequest(f"not an OTLP ExportTraceServiceRequest in JSON: {error}") from error
+        name = signal.request.DESCRIPTOR.name
+        raise InvalidRequest(f"not an OTLP {name} in JSON: {error}") from error
     except RecursionError as error:
         raise InvalidRequest("an attribute nests too deeply") from error
-    return validate(encoded, rejections=rejections, repairs=repairs)
+    return validate(encoded, signal, rejections=rejections, repairs=repairs)
 
 
 def loads(body: bytes) -> tuple[Any, Iterable[str]]:
@@ -90,30 +84,32 @@ def _loads_leniently(body: bytes) -> Any:
     return orjson.loads(text.decode("utf-16", "replace"))
 
 
-def _request(tree: Any, rejections: Rejections) -> bytes:
+def _request(tree: Any, signal: Signal, rejections: Rejections) -> bytes:
     return b"".join(
-        length_field(_IN_REQUEST, _resource_spans(item, rejections))
-        for item in _items(tree, "resourceSpans")
+        length_field(IN_REQUEST, _resource(resource, signal, rejections))
+        for resource in _items(tree, signal.resources.key)
     )
 
 
-def _resource_spans(tree: Any, rejections: Rejections) -> bytes:
+def _resource(tree: Any, signal: Signal, rejections: Rejections) -> bytes:
     scopes = [
-        length_field(_IN_RESOURCE_SPANS, _scope_spans(item, rejections))
-        for item in _items(tree, "scopeSpans")
+        length_field(IN_RESOURCE, _scope(scope, signal, rejections))
+        for scope in _items(tree, signal.scopes.key)
     ]
-    return encode_fields(tree, _RESOURCE_SPANS) + b"".join(scopes)
+    return encode_fields(tree, signal.resources.fields) + b"".join(scopes)
 
 
-def _scope_spans(tree: Any, rejections: Rejections) -> bytes:
-    spans = []
-    for item in _items(tree, "spans"):
+def _scope(tree: Any, signal: Signal, rejections: Rejections) -> bytes:
+    encoded = []
+    fields = signal.items.fields
+    for item in _items(tree, signal.items.key):
         try:
-            spans.append(length_field(_IN_SCOPE_SPANS, encode_fields(item, _SPAN)))
+            encoded.append(length_field(IN_SCOPE, encode_fields(item, fields)))
         except WrongType as error:
-            name = str(item.get("name", "")) if isinstance(item, dict) else ""
+            named = item if isinstance(item, dict) else {}
+            name = str(named.get("name") or named.get("eventName") or "")
             rejections.add(_REASONS.get(error.path, "json"), name=name, found=str(error))
-    return encode_fields(tree, _SCOPE_SPANS) + b"".join(spans)
+    return encode_fields(tree, signal.scopes.fields) + b"".join(encoded)
 
 
 def _items(tree: Any, key: str) -> list[Any]:

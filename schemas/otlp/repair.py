@@ -14,17 +14,18 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 
-from schemas.otlp.variants import STRING_FIELDS, LenientAnyValue, LenientRequest
+from schemas.otlp.signals import Signal
+from schemas.otlp.variants import STRING_FIELDS, LenientAnyValue
 
 
-def replace_invalid_utf8(body: bytes) -> bytes:
+def replace_invalid_utf8(body: bytes, signal: Signal) -> bytes:
     """
     Return the request with U+FFFD wherever a string is not UTF-8.
 
     Raises:
         DecodeError: it is no OTLP in other ways too.
     """
-    request = LenientRequest.FromString(body)
+    request = signal.lenient.FromString(body)
     _mend(request)
     mended: bytes = request.SerializeToString()
     return mended
@@ -46,29 +47,26 @@ def _valid_utf8(text: bytes) -> bytes:
     return text.decode(errors="replace").encode()
 
 
-def flatten_nested(request: Any) -> None:
+def flatten_nested(request: Any, signal: Signal) -> None:
     """
-    Turn every attribute of a limited request that nests too deeply into JSON text.
+    Turn every value of a limited request that nests too deeply into JSON text.
 
     Raises:
         DecodeError: a value nests deeper than protobuf's own limit of 100 messages.
     """
-    for attributes in _attribute_lists(request):
-        for attribute in attributes:
-            if not attribute.IsInitialized():
-                attribute.value.string_value = as_string(attribute.value.SerializePartialToString())
+    for value in _values(request, signal):
+        if not value.IsInitialized():
+            value.string_value = as_string(value.SerializePartialToString())
 
 
-def _attribute_lists(request: Any) -> Iterator[Any]:
-    for resource_spans in request.resource_spans:
-        yield resource_spans.resource.attributes
-        for scope_spans in resource_spans.scope_spans:
-            yield scope_spans.scope.attributes
-            for span in scope_spans.spans:
-                if not span.IsInitialized():
-                    yield span.attributes
-                    yield from (event.attributes for event in span.events)
-                    yield from (link.attributes for link in span.links)
+def _values(request: Any, signal: Signal) -> Iterator[Any]:
+    for resource in getattr(request, signal.resources.name):
+        yield from (attribute.value for attribute in resource.resource.attributes)
+        for scope in getattr(resource, signal.scopes.name):
+            yield from (attribute.value for attribute in scope.scope.attributes)
+            for item in getattr(scope, signal.items.name):
+                if not item.IsInitialized():
+                    yield from signal.values(item)
 
 
 def as_string(any_value: bytes) -> str:

@@ -21,19 +21,22 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 _COMMON = "opentelemetry.proto.common.v1"
-_REQUEST = "opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest"
+# Each after those it imports.
+_FILES = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2, logs_pb2, logs_service_pb2)
 
 
 def _official_files() -> list[FileDescriptorProto]:
-    """Return copies of the files that make up the trace service, each after those it imports."""
+    """Return copies of the files that make up the services."""
     files = []
-    for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
+    for module in _FILES:
         file = FileDescriptorProto()
         module.DESCRIPTOR.CopyToProto(file)
         files.append(file)
@@ -107,8 +110,17 @@ def _message_class(pool: DescriptorPool, full_name: str) -> Any:
     return GetMessageClass(pool.FindMessageTypeByName(full_name))
 
 
+_limited = _limited_pool()
 _lenient, STRING_FIELDS = _lenient_pool()
 
-LimitedRequest: Any = _message_class(_limited_pool(), _REQUEST)
-LenientRequest: Any = _message_class(_lenient, _REQUEST)
 LenientAnyValue: Any = _message_class(_lenient, f"{_COMMON}.AnyValue")
+
+
+def limited_class(official: Any) -> Any:
+    """Return the limited variant of an official class."""
+    return _message_class(_limited, official.DESCRIPTOR.full_name)
+
+
+def lenient_class(official: Any) -> Any:
+    """Return the lenient variant of an official class."""
+    return _message_class(_lenient, official.DESCRIPTOR.full_name)

@@ -309,6 +309,7 @@ def test_on_kafka_it_is_the_same(logs: Logs, kafka: Cluster, topic_name: str) ->
         "buffer.kind": "kafka",
         "buffer.kafka.bootstrap_servers": kafka.bootstrap_servers,
         "buffer.kafka.topic": topic_name,
+        "buffer.kafka.logs_topic": f"{topic_name}.logs",
         "buffer.kafka.dead_topic": f"{topic_name}.dead",
         "buffer.kafka.group": topic_name,
         "buffer.kafka.topics.create": "true",

@@ -80,7 +80,7 @@ async def test_refuses_to_listen_beyond_loopback_without_keys(transport: str) ->
     config = Config.model_validate({"ingest": {transport: {"endpoint": "0.0.0.0:0"}}})
 
     with pytest.raises(ConfigError, match=rf"ingest\.{transport}\.endpoint: 0\.0\.0\.0:0"):
-        async with serve(config, RecordingProducer()):
+        async with serve(config, {"traces": RecordingProducer()}):
             pass
 
 

@@ -27,6 +27,7 @@ def test_two_settings_are_enough(kafka: Cluster, topic_name: str, tmp_path: Path
         "buffer.kind=kafka",
         f"buffer.kafka.bootstrap_servers={kafka.bootstrap_servers}",
         f"buffer.kafka.topic={topic_name}",
+        f"buffer.kafka.logs_topic={topic_name}.logs",
         f"buffer.kafka.dead_topic={topic_name}.dead",
         f"buffer.kafka.group={topic_name}",
     ) as running:

@@ -21,6 +21,7 @@ from buffer.port import ConsumedRecord, Record
 from runtime.config import HostPort, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
 from schemas import dead_letter, envelope
 from schemas.envelope import Envelope
+from schemas.otlp.signals import Signal
 from store.client import Store
 from tests import otlp, processes, samples
 from tests.model import SentSpan
@@ -186,9 +187,9 @@ async def test_records_of_other_writers_are_read_beside_the_event_loop(
     """Validating megabytes takes seconds, in which health checks should be answered."""
     readers: list[threading.Thread] = []
 
-    def read(consumed: ConsumedRecord) -> tuple[Envelope, bytes]:
+    def read(consumed: ConsumedRecord, signal: Signal) -> tuple[Envelope, bytes]:
         readers.append(threading.current_thread())
-        return foreign_read(consumed)
+        return foreign_read(consumed, signal)
 
     foreign_read = foreign.read
     monkeypatch.setattr(foreign, "read", read)

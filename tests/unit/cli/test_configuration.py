@@ -77,7 +77,7 @@ KAFKA = "buffer.kind=kafka"
         (["ingest.http.endpoint=0.0.0.0:1"], "ingest.http.endpoint: 0.0.0.0:1"),
         (["ingest.inflight_bytes_max=100MiB"], "ingest.inflight_bytes_max must be twice"),
         (["buffer.embedded.value_bytes_max=1MiB"], "buffer.embedded.value_bytes_max must be"),
-        ([KAFKA, "buffer.kafka.dead_topic=otlp_spans"], "buffer.kafka.dead_topic must not be"),
+        ([KAFKA, "buffer.kafka.dead_topic=otlp_spans"], "must be three topics"),
         ([KAFKA, "buffer.kafka.security.protocol=sasl_ssl"], "buffer.kafka.security.user: set it"),
         ([KAFKA, "buffer.kafka.security.key_file=/dev/null"], "key_file belong together"),
         ([KAFKA, "buffer.kafka.security.ca_file=none"], "ca_file: none cannot be read"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ingest.splitting import Part, split
-from schemas.otlp.rejections import Rejections
+from schemas.otlp.traces import TRACES
 from schemas.otlp.wire import length_field
 from tests import samples
 from tests.samples import request, span, spans_of
@@ -76,16 +76,16 @@ def test_parts_hold_what_the_request_held(
     """Every span that fits a record, once, in order, in its resource and scope; and few parts."""
     body = message.SerializeToString()
     bytes_max = data.draw(st.integers(1, len(body) + 1))
-    rejections = Rejections()
+    rejections = TRACES.rejections()
 
-    parts = list(split(body, bytes_max=bytes_max, rejections=rejections))
+    parts = list(split(body, TRACES, bytes_max=bytes_max, rejections=rejections))
 
     spans = _flat(body)
     fitting = [flat for flat in spans if _size_alone(flat) <= bytes_max]
     assert [flat for part in parts for flat in _flat(part.body)] == fitting
     assert rejections.total == len(spans) - len(fitting)
     for part in parts:
-        assert 0 < part.spans == len(spans_of(part.body))
+        assert 0 < part.items == len(spans_of(part.body))
         assert len(part.body) <= bytes_max
     for part, next_part in pairwise(parts):
         assert len(part.body) + len(next_part.body) > bytes_max
@@ -96,7 +96,7 @@ def test_fills_parts_to_the_last_byte() -> None:
     body = request(span(1), span(2)).SerializeToString()
 
     assert _split(body, len(body)) == [Part(body, 2)]
-    assert [part.spans for part in _split(body, len(body) - 1)] == [1, 1]
+    assert [part.items for part in _split(body, len(body) - 1)] == [1, 1]
 
 
 def test_takes_fields_in_any_order() -> None:
@@ -108,9 +108,9 @@ def test_takes_fields_in_any_order() -> None:
 
     parts = _split(body, len(body) - 1)
 
-    assert [part.spans for part in parts] == [1, 1]
+    assert [part.items for part in parts] == [1, 1]
     assert [flat for part in parts for flat in _flat(part.body)] == _flat(body)
 
 
 def _split(body: bytes, bytes_max: int) -> list[Part]:
-    return list(split(body, bytes_max=bytes_max, rejections=Rejections()))
+    return list(split(body, TRACES, bytes_max=bytes_max, rejections=TRACES.rejections()))

@@ -150,4 +150,4 @@ def test_an_empty_record_has_no_spans() -> None:
     batch = Batch.of([_record(b""), replace(_record(b"{}"), offset=8)])
 
     assert [row.envelope.spans for row in batch.rows] == [0, 0]
-    assert batch.spans == 0
+    assert batch.items == 0

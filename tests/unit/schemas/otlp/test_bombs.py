@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.errors import RequestTooLarge
-from schemas.otlp.bombs import _OBJECTS_MAX, _SPANS_MAX, refuse_bomb
+from schemas.otlp.bombs import _ITEMS_MAX, _OBJECTS_MAX, refuse_bomb
 from schemas.otlp.json_validation import validate_json
 from schemas.otlp.validation import validate
 from schemas.otlp.wire import length_field
@@ -25,12 +25,12 @@ def body_of(spans: bytes) -> bytes:
 def test_refuses_more_than_a_million_spans() -> None:
     """Two bytes on the wire are hundreds in memory."""
     with pytest.raises(RequestTooLarge, match="more than 1000000 spans"):
-        validate(body_of(EMPTY_SPAN * (_SPANS_MAX + 1)))
+        validate(body_of(EMPTY_SPAN * (_ITEMS_MAX + 1)))
 
 
 def test_lets_a_million_spans_pass() -> None:
     """The limit itself is allowed."""
-    refuse_bomb(body_of(EMPTY_SPAN * _SPANS_MAX))
+    refuse_bomb(body_of(EMPTY_SPAN * _ITEMS_MAX))
 
 
 def test_lets_large_requests_pass() -> None:

@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from runtime.errors import InvalidRequest
 from schemas.otlp.json_validation import _request, validate_json
-from schemas.otlp.rejections import Rejections
+from schemas.otlp.traces import TRACES
 from tests import samples
 from tests.samples import spans_of
 
@@ -90,9 +90,9 @@ def test_reads_the_example_of_the_specification() -> None:
 @given(samples.requests)
 def test_reads_the_same_from_json_as_from_protobuf(message: ExportTraceServiceRequest) -> None:
     """Every field of a random request survives."""
-    rejections = Rejections()
+    rejections = TRACES.rejections()
 
-    encoded = _request(orjson.loads(samples.as_json(message)), rejections)
+    encoded = _request(orjson.loads(samples.as_json(message)), TRACES, rejections)
 
     assert rejections.total == 0
     decoded = ExportTraceServiceRequest.FromString(encoded)
