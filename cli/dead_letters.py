@@ -89,11 +89,9 @@ def replay(config: Config, *, ids: Sequence[str], everything: bool) -> None:
     """Append the records to the logs that they came from once more, as they were."""
     chosen, waiting = _choose(config, ids, everything=everything)
     lifecycle.run(letters.take_out(config, waiting, chosen, to="their logs"))
-    homes = {letters.home_of(config, waiting.labels[letter_id]) for letter_id in chosen} or {
-        "spans"
-    }
-    names = " and ".join(name_of(config, log) for log in LOGS.values() if log in homes)
-    click.echo(f"replayed {_count(chosen)} to {names}")
+    homes = {letters.home_of(config, waiting.labels[letter_id]) for letter_id in chosen}
+    names = [name_of(config, log) for log in LOGS.values() if log in homes]
+    click.echo(f"replayed {_count(chosen)} to {' and '.join(names) or 'nowhere'}")
 
 
 @dead_letters.command()

@@ -17,9 +17,11 @@ from query.messages import messages
 from query.pages import context, view
 from query.pages.marks import panel
 from query.pages.rendering import large_page, link
-from query.reads import replay, spans
+from query.reads import logs, replay, spans
 from query.reads.models import Figures, Span, WholeSpan
 from query.services import Services, Shared
+
+_LOGS_MAX = 500
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,8 +44,11 @@ async def show_trace(
     found = await replay.whole_trace(store, project, trace_id, spans_max=SPANS_MAX + 1)
     shown = found[:SPANS_MAX]
     chosen = next((s.span_id for s in shown if s.span_id == span), shown[0].span_id)
-    whole, ids, scores, comments = await asyncio.gather(
+    total = _total(shown)
+    ran = logs.Time(total.start_ns, total.end_ns)
+    whole, records, ids, scores, comments = await asyncio.gather(
         spans.whole(store, project, trace_id, chosen),
+        logs.of_trace(store, project, trace_id, ran, logs_max=_LOGS_MAX + 1),
         replay.sessions_of(store, project, trace_id),
         Scores(store, services.config.query.score_definitions).of_traces(project, [trace_id]),
         Comments(store).of_traces(project, [trace_id]),
@@ -57,7 +62,9 @@ async def show_trace(
         here=link("/trace", id=trace_id, span=span, project=project),
         trace_id=trace_id,
         session_ids=ids,
-        total=_total(shown),
+        total=total,
+        records=view.logs(records[:_LOGS_MAX]),
+        all_records=len(records) <= _LOGS_MAX,
         rows=view.waterfall(shown),
         width=view.WIDTH,
         is_whole=len(found) <= SPANS_MAX,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from query import log_messages
 from query.messages import Message, messages, split
-from query.reads.models import Span, Turn, Value
+from query.reads.models import LogRecord, Span, Turn, Value
 
 # Longer silence between two turns is shown as a gap.
 GAP_NS = 5 * 60 * 10**9
@@ -17,6 +18,8 @@ _STEPS = ("tool", "retriever", "guardrail", "evaluator")
 STEPS_MAX = 12
 # The width of a waterfall, in units of its own.
 WIDTH = 1000
+# By number, four each: logs.proto.
+_SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,26 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogView:
+    """A log record, and the messages that it is, if it is some."""
+
+    record: LogRecord
+    said: Sequence[Message]
+
+    @property
+    def severity(self) -> str:
+        """What it calls its severity, or else what the number is called."""
+        number = self.record.severity_number
+        return self.record.severity or (_SEVERITIES[(number - 1) // 4] if 0 < number < 25 else "")
+
+    @property
+    def tone(self) -> str:
+        """How bad it is: bad from errors on, warn from warnings on."""
+        number = self.record.severity_number
+        return "bad" if number >= 17 else "warn" if number >= 13 else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnView:
     """A turn of the conversation."""
 
@@ -47,6 +70,9 @@ class TurnView:
     said: Sequence[Message]
     answered: Sequence[Message]
     rows: Sequence[Row]
+    logs: Sequence[LogView]
+    logs_before: Sequence[LogView]  # of the session, not of the turn
+    logs_after: Sequence[LogView]
 
     @property
     def models(self) -> list[str]:
@@ -84,8 +110,16 @@ def turns(
             said=said,
             answered=_of(turn.output, "assistant"),
             rows=waterfall(turn.spans),
+            logs=logs(turn.logs),
+            logs_before=logs(turn.logs_before),
+            logs_after=logs(turn.logs_after),
         )
         day, ended_ns = _day(turn.start_ns), max(ended_ns, turn.end_ns)
+
+
+def logs(records: Sequence[LogRecord]) -> list[LogView]:
+    """Return log records as they are shown."""
+    return [LogView(record=record, said=log_messages.said(record)) for record in records]
 
 
 def waterfall(spans: Sequence[Span]) -> list[Row]:

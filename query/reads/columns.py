@@ -96,6 +96,30 @@ WHOLE_SPAN: Columns = {
     "user_id": "UserId",
     "received_at_ns": "toUnixTimestamp64Nano(Version)",
 }
+# Of otel_logs. Events of the GenAI conventions without a body have their messages as attributes.
+_SAID = (
+    "if(Body != '', Body, toJSONString(mapFilter((k, v) -> k IN ('gen_ai.system_instructions',"
+    " 'gen_ai.input.messages', 'gen_ai.output.messages'), LogAttributes)))"
+)
+LOG: Columns = {
+    "trace_id": "TraceId",
+    "span_id": "SpanId",
+    "time_ns": "toUnixTimestamp64Nano(Timestamp)",
+    "severity": "SeverityText",
+    "severity_number": "SeverityNumber",
+    "service": "ServiceName",
+    "event_name": "EventName",
+    "body": f"leftUTF8({_SAID}, 10000)",
+}
+WHOLE_LOG: Columns = {
+    **LOG,
+    "body": "Body",
+    "attributes": "LogAttributes",
+    "resource": "ResourceAttributes",
+    "scope_name": "ScopeName",
+    "session_id": "SessionId",
+    "content_hash": "reinterpretAsInt64(ContentHash)",
+}
 EVENTS = (
     "arrayZip(Events.Name, arrayMap(t -> toUnixTimestamp64Nano(t), Events.Timestamp),"
     " Events.Attributes)"

@@ -140,12 +140,42 @@ class Trace(Figures):
     hours: list[datetime] = Field(exclude=True)
 
 
+class LogRecord(BaseModel):
+    """A log record as replays show it; its body is cut off after 10,000 characters."""
+
+    trace_id: str
+    span_id: str
+    time_ns: Time = Field(serialization_alias="time")
+    severity: str
+    severity_number: int
+    service: str
+    event_name: str
+    body: str
+
+
+class WholeLogRecord(LogRecord):
+    """A log record with everything that was sent; its body is whole."""
+
+    attributes: Mapping[str, str]
+    resource: Mapping[str, str]
+    scope_name: str
+    session_id: str  # its own
+    content_hash: int = Field(exclude=True)
+
+
 class Turn(Trace):
-    """A trace of a session: what went in, what came out, and its spans."""
+    """
+    A trace of a session: what went in, what came out, its spans, and its log records. The session's
+    own log records, which are of no turn, stand before the turn that followed them.
+    """
 
     input: Value = Value()
     output: Value = Value()
     spans: list[Span] = []
+    logs: list[LogRecord] = []
+    log_count: int = 0  # of the turn's, in all
+    logs_before: list[LogRecord] = []
+    logs_after: list[LogRecord] = []  # behind the last turn of the session
 
 
 class Event(BaseModel):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from query import cursor
-from query.reads import spans
+from query.reads import logs, spans
 from query.reads.columns import TRACE, fields, select
 from query.reads.models import Page, Span, Trace, Turn, Value
 from query.reads.tree import arrange
@@ -65,7 +65,16 @@ async def page(
     """
     found = await traces(store, project, session_id, after, limit, errors=errors, q=q)
     turns = [Turn(**dict(trace)) for trace in found.data]
-    await asyncio.gather(_add_spans(store, project, turns), _add_values(store, project, turns))
+    place = logs.Place(
+        after_ns=cursor.decode(after, (int, str))[0] if after else None,
+        is_last=not found.next,
+        is_whole=not (errors or q),
+    )
+    await asyncio.gather(
+        _add_spans(store, project, turns),
+        _add_values(store, project, turns),
+        logs.add_to(store, project, session_id, turns, place),
+    )
     return Page(data=turns, next=found.next)
 
 

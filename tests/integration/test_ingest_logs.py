@@ -44,7 +44,7 @@ async def service(producer: RecordingProducer) -> AsyncIterator[IngestService]:
 async def post(
     service: IngestService,
     body: bytes,
-    content_type: str = "application/x-protobuf",
+    content_type: str = PROTOBUF,
     **headers: str,
 ) -> tuple[int, bytes]:
     """Send a body to /v1/logs, and return the status and the answer."""

@@ -1,0 +1,202 @@
+"""
+Log records: those of the turns on a page, those of a trace, and all of a session in small steps.
+
+A record belongs to the session that it names, or else to that of its trace. Of a session's own
+records those are read that stand within a day of its turns, which is where they are looked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from query.reads.columns import LOG, WHOLE_LOG, Columns, fields, select
+from query.reads.models import LogRecord, Turn, WholeLogRecord
+from runtime.errors import NotFound
+from store.client import Store
+
+# Of a turn, and of what stands between the turns of a page; a trace's page has more.
+LOGS_MAX = 100
+_HOUR_NS = 3600 * 10**9
+_DAY_NS = 24 * _HOUR_NS
+
+_KEY = "toUnixTimestamp64Nano(Timestamp), reinterpretAsInt64(ContentHash)"
+# Which turn a record is of; '' where it is the session's own. By the table's key, asked of the table
+# itself, so that projects and sessions without log records pay next to nothing.
+_OF_TURNS = f"""
+SELECT {select(LOG)}, Turn, count() OVER (PARTITION BY Turn)
+FROM
+(
+    SELECT *, if(TraceId IN {{traces:Array(String)}}, TraceId, '') AS Turn
+    FROM otel_logs FINAL
+    WHERE Project = {{project:String}}
+        AND SessionId IN ('', {{session:String}})
+        AND (TraceId IN {{traces:Array(String)}} OR SessionId != ''
+            AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{since:Int64}} AND {{until:Int64}} - 1)
+        AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{from:Int64}} AND {{to:Int64}}
+)
+ORDER BY {_KEY}
+LIMIT {{logs:UInt32}} BY Turn
+"""
+# Records of other turns than those on the page stand there.
+_ELSEWHERE = """
+SELECT TraceId FROM session_traces_data FINAL
+WHERE Project = {project:String} AND SessionId = {session:String}
+    AND TraceId IN {traces:Array(String)}
+"""
+
+
+def _of_trace(columns: Columns) -> str:
+    return f"""
+SELECT {select(columns)} FROM otel_logs FINAL
+WHERE Project = {{project:String}} AND TraceId = {{trace:String}}
+    AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{from:Int64}} AND {{to:Int64}}
+    AND ({_KEY}) > ({{after:Int64}}, {{after_hash:Int64}})
+ORDER BY {_KEY}
+LIMIT {{logs:UInt32}}
+"""
+
+
+_LIGHT_OF_TRACE, _WHOLE_OF_TRACE = _of_trace(LOG), _of_trace(WHOLE_LOG)
+
+
+class LogKey(NamedTuple):
+    """The place of a log record within its trace."""
+
+    time_ns: int
+    hash: int
+
+
+async def add_to(
+    store: Store,
+    project: str,
+    session_id: str,
+    turns: Sequence[Turn],
+    *,
+    after_ns: int | None,
+    is_last: bool,
+    is_whole: bool = True,
+) -> None:
+    """
+    Give the turns of a page their log records, and those of the session's own that came before
+    each of them.
+
+    Args:
+        store: where from.
+        project: whose.
+        session_id: of this session.
+        turns: the page, in the order of time.
+        after_ns: when the turn before the page began, None where there is none. The session's own
+            records from there on belong to the page.
+        is_last: whether there are no turns behind the page: its last one then has also the
+            session's own records that came after it.
+        is_whole: whether all turns are read. Between turns that were searched for there may be
+            others, and so they have none but their own.
+    """
+    if not turns:
+        return
+    first, last = turns[0].start_ns, turns[-1].start_ns
+    end = max(turn.end_ns for turn in turns)
+    since = first - _DAY_NS if after_ns is None else after_ns
+    until = end + _DAY_NS if is_last else last
+    if not is_whole:
+        since = until = first
+    parameters = {
+        "project": project,
+        "session": session_id,
+        "traces": [turn.trace_id for turn in turns],
+        "since": since,
+        "until": until,
+        "from": min(since, first - _HOUR_NS),
+        "to": max(until, end + _HOUR_NS),
+        "logs": LOGS_MAX,
+    }
+    own: list[LogRecord] = []
+    by_id = {turn.trace_id: turn for turn in turns}
+    for *columns, trace_id, count in await store.query(_OF_TURNS, parameters):
+        record = LogRecord(**fields(LOG, columns))
+        if turn := by_id.get(trace_id):
+            turn.logs.append(record)
+            turn.log_count = count
+        else:
+            own.append(record)
+    starts = [turn.start_ns for turn in turns]
+    for record in await _without_turns(store, project, session_id, own):
+        place = bisect_right(starts, record.time_ns)
+        if place < len(turns):
+            turns[place].logs_before.append(record)
+        else:
+            turns[-1].logs_after.append(record)
+
+
+async def _without_turns(
+    store: Store, project: str, session_id: str, own: Sequence[LogRecord]
+) -> list[LogRecord]:
+    """Return the records that stand in no other turn of the session."""
+    traces = sorted({record.trace_id for record in own if record.trace_id})
+    if not traces:
+        return list(own)
+    parameters = {"project": project, "session": session_id, "traces": traces}
+    elsewhere = {trace_id for (trace_id,) in await store.query(_ELSEWHERE, parameters)}
+    return [record for record in own if record.trace_id not in elsewhere]
+
+
+class Time(NamedTuple):
+    """When a trace ran."""
+
+    start_ns: int
+    end_ns: int
+
+
+_TIME = """
+SELECT toUnixTimestamp64Nano(min(Start)), toUnixTimestamp64Nano(max(End)), count()
+FROM otel_traces_trace_id_ts
+WHERE Project = {project:String} AND TraceId = {trace:String}
+"""
+
+
+async def time_of(store: Store, project: str, trace_id: str) -> Time:
+    """
+    Return when a trace ran.
+
+    Raises:
+        NotFound: the project has no such trace.
+    """
+    [[start_ns, end_ns, rows]] = await store.query(_TIME, {"project": project, "trace": trace_id})
+    if not rows:
+        raise NotFound("there is no such trace in this project")
+    return Time(start_ns, end_ns)
+
+
+async def of_trace(
+    store: Store, project: str, trace_id: str, ran: Time, *, logs_max: int
+) -> list[LogRecord]:
+    """Return the first log records of a trace, as replays show them."""
+    parameters = _parameters(project, trace_id, ran, None, logs_max)
+    rows = await store.query(_LIGHT_OF_TRACE, parameters)
+    return [LogRecord(**fields(LOG, row)) for row in rows]
+
+
+async def whole_of_trace(
+    store: Store, project: str, trace_id: str, ran: Time, *, after: LogKey | None, logs_max: int
+) -> list[WholeLogRecord]:
+    """Return log records of a trace with all there is, after a record if one is given."""
+    parameters = _parameters(project, trace_id, ran, after, logs_max)
+    rows = await store.query(_WHOLE_OF_TRACE, parameters)
+    return [WholeLogRecord(**fields(WHOLE_LOG, row)) for row in rows]
+
+
+def _parameters(
+    project: str, trace_id: str, ran: Time, after: LogKey | None, logs_max: int
+) -> Mapping[str, Any]:
+    key = after or LogKey(-(2**62), 0)
+    return {
+        "project": project,
+        "trace": trace_id,
+        "from": ran.start_ns - _HOUR_NS,
+        "to": ran.end_ns + _HOUR_NS,
+        "after": key.time_ns,
+        "after_hash": key.hash,
+        "logs": logs_max,
+    }
