@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from buffer.port import ConsumedRecord, Record
 from query.app import create_app
@@ -15,8 +16,9 @@ from query.langfuse.ingest import Ingest
 from query.services import Services
 from runtime.config import Config, KeysConfig, QueryConfig, SessionsConfig, StoreConfig, TimesConfig
 from schemas.envelope import Envelope
+from schemas.otlp.logs import Logs
 from store.client import Store
-from tests import otlp
+from tests import otlp, samples
 from tests.model import SentSpan
 from workers.batch import Batch
 from workers.inserter import Inserter
@@ -43,4 +45,18 @@ async def keep(store: Store, project: str, spans: Sequence[SentSpan]) -> None:
     record = Record(value=otlp.request(spans), headers=envelope.to_headers())
     batch = Batch.of([ConsumedRecord(partition=0, offset=0, appended_at_ns=0, record=record)])
     await Inserter(store, sessions=SessionsConfig(), times=TimesConfig()).insert(batch)
+    await Resolver(store).resolve(batch.id)
+
+
+async def keep_logs(
+    store: Store, project: str, *records: LogRecord, received_ns: int = otlp.RECEIVED_NS
+) -> None:
+    """Insert log records, as a worker does with what it consumed."""
+    signal = Logs(SessionsConfig().keys)
+    envelope = Envelope(project=project, received_ns=received_ns, spans=len(records))
+    value = samples.log_request(*records).SerializeToString()
+    record = Record(value=value, headers=envelope.to_headers())
+    consumed = ConsumedRecord(partition=0, offset=0, appended_at_ns=0, record=record)
+    batch = Batch.of([consumed], signal)
+    await Inserter(store, signal, sessions=SessionsConfig(), times=TimesConfig()).insert(batch)
     await Resolver(store).resolve(batch.id)

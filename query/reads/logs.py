@@ -8,8 +8,8 @@ records those are read that stand within a day of its turns, which is where they
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 from query.reads.columns import LOG, WHOLE_LOG, Columns, fields, select
 from query.reads.models import LogRecord, Turn, WholeLogRecord
@@ -22,8 +22,8 @@ _HOUR_NS = 3600 * 10**9
 _DAY_NS = 24 * _HOUR_NS
 
 _KEY = "toUnixTimestamp64Nano(Timestamp), reinterpretAsInt64(ContentHash)"
-# Which turn a record is of; '' where it is the session's own. By the table's key, asked of the table
-# itself, so that projects and sessions without log records pay next to nothing.
+# Which turn a record is of; '' where it is the session's own. Asked by the table's key, so that
+# projects and sessions without log records pay next to nothing.
 _OF_TURNS = f"""
 SELECT {select(LOG)}, Turn, count() OVER (PARTITION BY Turn)
 FROM
@@ -58,6 +58,25 @@ LIMIT {{logs:UInt32}}
 """
 
 
+_IN_SESSION = "Project = {project:String} AND SessionId IN ('', {session:String})"
+# Of a session, in one of its traces, or in none of them.
+_OF_SESSION = f"""
+SELECT {select(WHOLE_LOG)} FROM otel_logs FINAL
+WHERE {_IN_SESSION} AND %s AND ({_KEY}) > ({{after:Int64}}, {{after_hash:Int64}})
+ORDER BY {_KEY}
+LIMIT {{logs:UInt32}}
+"""
+_IN_TRACE = "TraceId = {trace:String}"
+_IN_NONE = """
+SessionId = {session:String} AND TraceId NOT IN (
+    SELECT TraceId FROM session_traces_data FINAL
+    WHERE Project = {project:String} AND SessionId = {session:String}
+)
+"""
+_WITH_LOGS = f"""
+SELECT DISTINCT TraceId FROM otel_logs
+WHERE {_IN_SESSION} AND TraceId IN {{traces:Array(String)}}
+"""
 _LIGHT_OF_TRACE, _WHOLE_OF_TRACE = _of_trace(LOG), _of_trace(WHOLE_LOG)
 
 
@@ -66,6 +85,14 @@ class LogKey(NamedTuple):
 
     time_ns: int
     hash: int
+
+    @classmethod
+    def of(cls, record: WholeLogRecord) -> Self:
+        """Return the place of a record."""
+        return cls(record.time_ns, record.content_hash)
+
+
+_BEFORE_ALL = LogKey(-(2**62), 0)
 
 
 async def add_to(
@@ -187,10 +214,45 @@ async def whole_of_trace(
     return [WholeLogRecord(**fields(WHOLE_LOG, row)) for row in rows]
 
 
+async def of_session(
+    store: Store,
+    project: str,
+    session_id: str,
+    trace_id: str,
+    *,
+    after: LogKey | None,
+    logs_max: int,
+) -> list[WholeLogRecord]:
+    """
+    Return log records of a session in one of its traces, or in none of them where `trace_id` is
+    empty; after a record if one is given.
+    """
+    key = after or _BEFORE_ALL
+    parameters = {
+        "project": project,
+        "session": session_id,
+        "trace": trace_id,
+        "after": key.time_ns,
+        "after_hash": key.hash,
+        "logs": logs_max,
+    }
+    rows = await store.query(_OF_SESSION % (_IN_TRACE if trace_id else _IN_NONE), parameters)
+    return [WholeLogRecord(**fields(WHOLE_LOG, row)) for row in rows]
+
+
+async def traces_with_logs(
+    store: Store, project: str, session_id: str, traces: Iterable[str]
+) -> frozenset[str]:
+    """Return which of a session's traces have log records."""
+    parameters = {"project": project, "session": session_id, "traces": list(traces)}
+    rows = await store.query(_WITH_LOGS, parameters)
+    return frozenset(trace_id for (trace_id,) in rows)
+
+
 def _parameters(
     project: str, trace_id: str, ran: Time, after: LogKey | None, logs_max: int
 ) -> Mapping[str, Any]:
-    key = after or LogKey(-(2**62), 0)
+    key = after or _BEFORE_ALL
     return {
         "project": project,
         "trace": trace_id,
