@@ -95,39 +95,33 @@ class LogKey(NamedTuple):
 _BEFORE_ALL = LogKey(-(2**62), 0)
 
 
+class Place(NamedTuple):
+    """
+    Where a page of turns stands in its session. `after_ns` is when the turn before it began, None
+    where there is none: the session's own log records from there on belong to the page. Behind the
+    last page there are no turns, so it has also those that came after it. Between turns that were
+    searched for (not `is_whole`) there may be others, so there are none but the turns' own.
+    """
+
+    after_ns: int | None
+    is_last: bool
+    is_whole: bool
+
+
 async def add_to(
-    store: Store,
-    project: str,
-    session_id: str,
-    turns: Sequence[Turn],
-    *,
-    after_ns: int | None,
-    is_last: bool,
-    is_whole: bool = True,
+    store: Store, project: str, session_id: str, turns: Sequence[Turn], place: Place
 ) -> None:
     """
     Give the turns of a page their log records, and those of the session's own that came before
     each of them.
-
-    Args:
-        store: where from.
-        project: whose.
-        session_id: of this session.
-        turns: the page, in the order of time.
-        after_ns: when the turn before the page began, None where there is none. The session's own
-            records from there on belong to the page.
-        is_last: whether there are no turns behind the page: its last one then has also the
-            session's own records that came after it.
-        is_whole: whether all turns are read. Between turns that were searched for there may be
-            others, and so they have none but their own.
     """
     if not turns:
         return
     first, last = turns[0].start_ns, turns[-1].start_ns
     end = max(turn.end_ns for turn in turns)
-    since = first - _DAY_NS if after_ns is None else after_ns
-    until = end + _DAY_NS if is_last else last
-    if not is_whole:
+    since = first - _DAY_NS if place.after_ns is None else place.after_ns
+    until = end + _DAY_NS if place.is_last else last
+    if not place.is_whole:
         since = until = first
     parameters = {
         "project": project,
@@ -150,9 +144,9 @@ async def add_to(
             own.append(record)
     starts = [turn.start_ns for turn in turns]
     for record in await _without_turns(store, project, session_id, own):
-        place = bisect_right(starts, record.time_ns)
-        if place < len(turns):
-            turns[place].logs_before.append(record)
+        following = bisect_right(starts, record.time_ns)
+        if following < len(turns):
+            turns[following].logs_before.append(record)
         else:
             turns[-1].logs_after.append(record)
 
