@@ -124,6 +124,14 @@ def test_types_come_from_the_usual_places(store: processes.Store) -> None:
 
 
 DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _sql(page: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall("```sql\n(.*?)```", text, re.DOTALL)
+    return [statement for block in blocks for statement in block.split(";\n") if statement.strip()]
+
+
 REPLAY = "session_replay(project='default', session_id='none')"
 ORDINARY = (
     "SELECT left(FirstInput, 8) AS s, length(FirstInput) FROM sessions ORDER BY s LIMIT 1",
@@ -131,13 +139,15 @@ ORDINARY = (
     f"SELECT upper(Input) AS s, length(Input) FROM {REPLAY} ORDER BY s",
     "SELECT upper(SessionId) AS s, length(SessionId) FROM spans GROUP BY SessionId ORDER BY s",
     "SELECT * FROM spans LIMIT 1",
+    "SELECT upper(SessionId) AS s, length(SessionId) FROM logs GROUP BY SessionId ORDER BY s",
     "SELECT ServiceName, count(), quantile(0.9)(Duration) FROM spans GROUP BY ServiceName",
     "SELECT SessionId FROM sessions WHERE has(UserIds, 'ada') ORDER BY Cost DESC LIMIT 5",
     "SELECT upper(Name) AS n, avg(Value) FROM scores GROUP BY Name, n ORDER BY n",
     "SELECT Author, count() FROM comments WHERE Text ILIKE '%no%' GROUP BY Author",
     "SELECT Cost FROM sessions WHERE SessionId IN (SELECT SessionId FROM bookmarks)",
     "SELECT EditedBy, max(Version) FROM score_edits WHERE IsDeleted GROUP BY EditedBy",
-    *re.findall("```sql\n(.*?)```", (DOCS / "marks.md").read_text(encoding="utf-8"), re.DOTALL),
+    *_sql("marks.md"),
+    *_sql("logs.md"),
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +23,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from buffer.port import Record
+from cli.buffers import open_producer
+from schemas.envelope import Envelope
 from tests import processes
 
 EXPORTERS: dict[str, Callable[[processes.Pipeline], LogRecordExporter]] = {
@@ -207,3 +212,37 @@ def test_times_that_cannot_be_are_replaced(running: processes.Pipeline) -> None:
     assert rows[0][:3] == ("observed", ["time"], NOW_NS)
     assert rows[1][:2] == ("received", ["time", "observed"])
     assert rows[1][2] == rows[1][3]
+
+
+def test_what_cannot_be_read_is_a_dead_letter_of_its_log(running: processes.Pipeline) -> None:
+    """The others are stored, and it is replayed to where it came from."""
+    session = f"logs-{secrets.token_hex(4)}"
+    mine = {"attributes": [{"key": "session.id", "value": {"stringValue": session}}]}
+    envelope = Envelope(project="default", received_ns=NOW_NS, spans=1)
+    poison = b"\x0a\xff\xff\xff\xff\x0fnot protobuf"
+
+    async def append() -> None:
+        producer = await open_producer(running.config, "logs")
+        await producer.append(Record(value=poison, headers=envelope.to_headers()))
+        await producer.close()
+
+    def letters(*command: str) -> str:
+        return subprocess.run(
+            [processes.COMMAND, "dead-letters", *command, f"--data-dir={running.folder}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    asyncio.run(append())
+    send_json(running, record("behind it", **mine))
+    wait_for(running, session, 1)
+    [letter] = map(json.loads, letters("list", "--json").splitlines())
+    assert letter["topic"] == "otlp_logs"
+    assert "not protobuf" in letters("show", letter["id"])
+    assert letters("replay", letter["id"]) == "replayed 1 dead letter to otlp_logs\n"
+    processes.wait_until(lambda: running.is_drained("otlp_logs"), what="it was looked at again")
+    [again] = map(json.loads, letters("list", "--json").splitlines())
+    assert again["topic"] == "otlp_logs"
+    assert again["id"] != letter["id"]
+    letters("drop", "--all", "--yes")
