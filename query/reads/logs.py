@@ -22,20 +22,18 @@ _HOUR_NS = 3600 * 10**9
 _DAY_NS = 24 * _HOUR_NS
 
 _KEY = "toUnixTimestamp64Nano(Timestamp), reinterpretAsInt64(ContentHash)"
-# Which turn a record is of; '' where it is the session's own. Asked by the table's key, so that
-# projects and sessions without log records pay next to nothing.
+# Most projects have none: asked by the beginning of the table's key.
+_ANY = "SELECT 1 FROM otel_logs WHERE Project = {project:String} LIMIT 1"
+# Which turn a record is of; '' where it is the session's own.
 _OF_TURNS = f"""
-SELECT {select(LOG)}, Turn, count() OVER (PARTITION BY Turn)
-FROM
-(
-    SELECT *, if(TraceId IN {{traces:Array(String)}}, TraceId, '') AS Turn
-    FROM otel_logs FINAL
-    WHERE Project = {{project:String}}
-        AND SessionId IN ('', {{session:String}})
-        AND (TraceId IN {{traces:Array(String)}} OR SessionId != ''
-            AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{since:Int64}} AND {{until:Int64}} - 1)
-        AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{from:Int64}} AND {{to:Int64}}
-)
+SELECT {select(LOG)}, if(TraceId IN {{traces:Array(String)}}, TraceId, '') AS Turn,
+    count() OVER (PARTITION BY Turn)
+FROM otel_logs FINAL
+WHERE Project = {{project:String}}
+    AND SessionId IN ('', {{session:String}})
+    AND (TraceId IN {{traces:Array(String)}} OR SessionId != ''
+        AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{since:Int64}} AND {{until:Int64}} - 1)
+    AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{from:Int64}} AND {{to:Int64}}
 ORDER BY {_KEY}
 LIMIT {{logs:UInt32}} BY Turn
 """
@@ -115,7 +113,7 @@ async def add_to(
     Give the turns of a page their log records, and those of the session's own that came before
     each of them.
     """
-    if not turns:
+    if not turns or not await store.query(_ANY, {"project": project}):
         return
     first, last = turns[0].start_ns, turns[-1].start_ns
     end = max(turn.end_ns for turn in turns)
