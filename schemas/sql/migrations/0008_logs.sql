@@ -42,7 +42,9 @@ CREATE TABLE IF NOT EXISTS otel_logs
     -- Which insert wrote the row.
     Batch LowCardinality(String) CODEC(ZSTD(1)),
 
-    INDEX trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    -- Of whole parts: batches grow with time, so one batch stands in the newest parts only.
+    INDEX batch Batch TYPE minmax GRANULARITY 1000000
 )
 ENGINE = ReplacingMergeTree(Version)
 PARTITION BY toDate(Timestamp)
