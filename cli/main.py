@@ -92,7 +92,7 @@ cli.add_command(export)
 async def _migrate(invocation: Invocation) -> None:
     config = invocation.config
     async with Store(config.store) as store:
-        applied = await schema.migrate(store, durable=not config.store.url)
+        applied = await schema.migrate(store, config)
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 

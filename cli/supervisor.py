@@ -114,7 +114,7 @@ async def _migrate(config: Config, board: StatusBoard) -> None:
             before_sleep=before_sleep,
         ):
             with attempt:
-                await migrate.migrate(store, durable=not config.store.url)
+                await migrate.migrate(store, config)
     board.store_trouble = ""
 
 

@@ -22,6 +22,7 @@ _SPAN = re.compile(r"(?P<count>[1-9][0-9]{0,4})(?P<unit>[mhd])")
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
+Status = Literal["open", "idle", "ended"]
 SortName = Literal[
     "start", "end", "duration", "traces", "spans", "errors", "input_tokens", "output_tokens",
     "tokens", "cost", "id",
@@ -107,6 +108,7 @@ class SessionFilters(BaseModel):
     tag: Texts = Field(default=[], description="A tag.")
     model: Texts = Field(default=[], description="A model that was used.")
     service: Texts = Field(default=[], description="A service.")
+    status: list[Status] = Field(default=[], description="`open`, `idle` or `ended`.")
     errors: bool | None = Field(default=None, description="Whether any span failed.")
     bookmarked: bool | None = Field(default=None, description="Whether it is bookmarked.")
     comment: Text = Field(default="", description="Text in a comment on it.")

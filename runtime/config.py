@@ -329,6 +329,31 @@ class SessionsConfig(Section):
         description="The attributes that hold a session id, in order of preference; each is looked "
         "for on the span or log record, then on the resource.",
     )
+    idle_minutes: PositiveFloat = Field(
+        default=30.0,
+        description="A session that is not ended is idle once its last span ended so long ago "
+        "(minutes). Read by `sessiontrail migrate`.",
+    )
+
+
+class RetentionConfig(Section):
+    """How long spans are kept, and what was deleted is remembered."""
+
+    days: PositiveFloat | None = Field(
+        default=None,
+        description="A trace whose last span ended so long ago (days) is deleted, with all that is "
+        "known of it. Without it, traces are kept for ever.",
+    )
+    projects: dict[str, PositiveFloat | None] = Field(
+        default={},
+        description="The same by project, where it differs: `{shop: 90, audit: null}`; null keeps "
+        "for ever.",
+    )
+    deletions_days: PositiveInt = Field(
+        default=30,
+        description="How long (days) what was deleted is kept from coming back: longer than any "
+        "record waits in the log. Read by `sessiontrail migrate`.",
+    )
 
 
 class TimesConfig(Section):
@@ -462,6 +487,7 @@ class Config(Section):
     worker: WorkerConfig = WorkerConfig()
     store: StoreConfig = StoreConfig()
     sessions: SessionsConfig = SessionsConfig()
+    retention: RetentionConfig = RetentionConfig()
     times: TimesConfig = TimesConfig()
     keys: KeysConfig = KeysConfig()
     query: QueryConfig = QueryConfig()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from runtime.config import Config
 from runtime.errors import SchemaMismatch
 from schemas import statements
 from store.client import Store
@@ -46,14 +47,15 @@ class Piece:
     state: str  # applied, missing, or changed
 
 
-async def migrate(store: Store, *, durable: bool) -> list[str]:
+async def migrate(store: Store, config: Config) -> list[str]:
     """
     Apply what is missing or old, and return the names of what was applied.
 
     Args:
         store: whose database is migrated.
-        durable: whether inserts wait for the disk. The embedded log forgets what is stored, so the
-            embedded store must not lose it to a power cut; replicas keep one another's data.
+        config: when a session is idle, and how long deletions are remembered; and whether inserts
+            wait for the disk. The embedded log forgets what is stored, so the embedded store must
+            not lose it to a power cut; replicas keep one another's data.
 
     Raises:
         SchemaMismatch: a migration that was applied has another text in this release, or the
@@ -67,13 +69,21 @@ async def migrate(store: Store, *, durable: bool) -> list[str]:
             continue
         folder = piece.name.partition("/")[0]
         if folder == "migrations":
-            await _apply_migration(store, piece, durable=durable)
+            await _apply_migration(store, piece, durable=not config.store.url)
         elif folder == "materialized_views":
             await _apply_materialized_view(store, piece)
         else:
             await _apply_view(store, piece)
         log.info("schema_applied", name=piece.name)
         applied.append(piece.name)
+    await _execute_all(
+        store,
+        statements.statement(
+            "from_settings",
+            idle_seconds=str(max(1, round(config.sessions.idle_minutes * 60))),
+            remembered_days=str(config.retention.deletions_days),
+        ),
+    )
     return applied
 
 
@@ -154,14 +164,17 @@ async def _apply_migration(store: Store, piece: Piece, *, durable: bool) -> None
             f"{piece.name} was applied with another text than this release has. Migrations never"
             " change once released: is this store from a development version?"
         )
-    text = statements.statement(piece.name, fsync=str(int(durable)))
-    for single in text.split(";\n"):
-        await store.execute(single.rstrip().removesuffix(";"))
+    await _execute_all(store, statements.statement(piece.name, fsync=str(int(durable))))
     await store.execute(
         "INSERT INTO schema_migrations (Number, Name, Checksum)"
         " SELECT {number:UInt32}, {name:String}, {checksum:String}",
         {"number": _number(piece.name), "name": piece.name, "checksum": piece.checksum},
     )
+
+
+async def _execute_all(store: Store, text: str) -> None:
+    for single in text.split(";\n"):
+        await store.execute(single.rstrip().removesuffix(";"))
 
 
 async def _apply_materialized_view(store: Store, piece: Piece) -> None:

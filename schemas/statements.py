@@ -23,6 +23,7 @@ _SHARED = {
     "value_text": _read("value_text.sql"),
     "session_rank": _read("session_rank.sql"),
     "resolved_columns": _read("resolved_columns.sql"),
+    "session_columns": _read("session_columns.sql"),
     "session_figures": _read("session_figures.sql"),
     "session_rows": _read("session_rows.sql"),
     "landing": LANDING_STRUCTURE.replace("'", "\\'"),
@@ -60,3 +61,5 @@ RESOLVE_TRACES = statement("resolve_traces")
 RESOLVE_DUE = statement("resolve_due")
 RESOLVE_SESSIONS = statement("resolve_sessions")
 REFRESH_SESSIONS = statement("refresh_sessions")
+REFIGURE_SESSION = statement("refigure_session")
+END_SESSION = statement("end_session")

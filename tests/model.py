@@ -35,6 +35,7 @@ class SentSpan:
     resource: Attributes = field(default_factory=dict)
     is_error: bool = False
     received_ns: int
+    end_event_ns: int = 0  # of an event named session.end
 
     def text(self, *keys: str) -> str:
         """Return the first of these attributes that is not empty, as text."""
@@ -56,6 +57,14 @@ class SentSpan:
         duration = self.end_ns - self.start_ns
         late = self.start_is_possible and self.end_ns > self.received_ns + FUTURE_NS
         return 0 if duration < 0 or duration > PAST_NS or late else duration
+
+    @property
+    def session_end_ns(self) -> int:
+        """The moment of the span at which it says that its session is over; 0 where it does not."""
+        if not self.end_event_ns:
+            return 0
+        end_ns = self.timestamp_ns + self.duration_ns
+        return min(max(self.end_event_ns, self.timestamp_ns), end_ns)
 
     @property
     def session(self) -> tuple[str, str]:
@@ -146,6 +155,7 @@ class Session:
     models: tuple[str, ...]
     first_input: str
     last_output: str
+    ended_at_ns: int | None
 
 
 def newest(sent: Iterable[SentSpan]) -> list[SentSpan]:
@@ -208,10 +218,20 @@ def sessions(sent: Iterable[SentSpan]) -> dict[str, Session]:
     groups: dict[str, list[Trace]] = defaultdict(list)
     for trace in traces(sent).values():
         groups[trace.session_id].append(trace)
-    return {session_id: _session(session_id, group) for session_id, group in groups.items()}
+    return {
+        session_id: _session(session_id, group, _spans_of(sent, group))
+        for session_id, group in groups.items()
+    }
 
 
-def _session(session_id: str, group: list[Trace]) -> Session:
+def _spans_of(sent: Iterable[SentSpan], group: Iterable[Trace]) -> list[SentSpan]:
+    trace_ids = {trace.trace_id for trace in group}
+    return [span for span in newest(sent) if span.trace_id in trace_ids]
+
+
+def _session(session_id: str, group: list[Trace], spans: Sequence[SentSpan]) -> Session:
+    ended_ns = max(span.session_end_ns for span in spans)
+    is_ended = ended_ns >= max(span.timestamp_ns for span in spans)
     in_order = sorted(group, key=lambda t: (t.start_ns, t.trace_id))
     return Session(
         session_id=session_id,
@@ -230,6 +250,7 @@ def _session(session_id: str, group: list[Trace]) -> Session:
         models=_distinct(model for trace in group for model in trace.models),
         first_input=_first(trace.input for trace in in_order),
         last_output=_first(trace.output for trace in reversed(in_order)),
+        ended_at_ns=ended_ns if is_ended else None,
     )
 
 

@@ -52,6 +52,16 @@ def _any(value: str | float) -> AnyValue:
     return AnyValue(int_value=value) if isinstance(value, int) else AnyValue(double_value=value)
 
 
+def _events(span: SentSpan) -> list[Span.Event]:
+    if not span.end_event_ns:
+        return []
+    return [
+        Span.Event(name="session.start", time_unix_nano=span.start_ns),
+        Span.Event(name="session.end", time_unix_nano=span.end_event_ns),
+        Span.Event(name="log", time_unix_nano=span.end_event_ns + 9),
+    ]
+
+
 def _span(span: SentSpan) -> Span:
     return Span(
         trace_id=bytes.fromhex(span.trace_id),
@@ -62,5 +72,6 @@ def _span(span: SentSpan) -> Span:
         start_time_unix_nano=span.start_ns,
         end_time_unix_nano=span.end_ns,
         attributes=key_values(span.attributes),
+        events=_events(span),
         status=Status(code=Status.STATUS_CODE_ERROR if span.is_error else Status.STATUS_CODE_OK),
     )

@@ -90,9 +90,10 @@ class Store:
             self.client.close()
 
 
-def migrate(store: Store) -> None:
+def migrate(store: Store, *assignments: str) -> None:
     """Bring a store to this release, as an operator would."""
-    subprocess.run([COMMAND, "migrate", f"--set=store.endpoint={store.address}"], check=True)
+    given = (f"store.endpoint={store.address}", *assignments)
+    subprocess.run([COMMAND, "migrate", *(f"--set={item}" for item in given)], check=True)
 
 
 @contextmanager

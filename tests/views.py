@@ -11,7 +11,8 @@ from tests.model import Session, Trace
 _SESSIONS = """
 SELECT SessionId, toUnixTimestamp64Nano(StartTime), toUnixTimestamp64Nano(EndTime), Duration,
     TraceCount, SpanCount, ErrorCount, GenerationCount, InputTokens, OutputTokens, TotalTokens,
-    Cost, UserIds, Services, Models, FirstInput, LastOutput
+    Cost, UserIds, Services, Models, FirstInput, LastOutput,
+    toUnixTimestamp64Nano(EndedAt)
 FROM sessions WHERE Project = {project:String}
 """
 _TRACES = """
@@ -50,6 +51,7 @@ def sessions(query: Query, project: str) -> dict[str, Session]:
             models=tuple(models),
             first_input=row[15],
             last_output=row[16],
+            ended_at_ns=row[17],
         )
     return found
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from query import export
-from query.access.guard import Viewer
+from query.access.guard import Editor, Viewer
 from query.filters import SessionFilters, SessionList
+from query.marks import ends
 from query.reads import replay, sessions, stream
 from query.reads.models import Page, Session, Turn
 from query.services import Shared
@@ -50,6 +51,17 @@ async def export_sessions(
 @router.get("/session")
 async def get_session(session_id: SessionId, access: Viewer, services: Shared) -> Session:
     """Return a session's figures and marks."""
+    return await sessions.one(services.store, access.project, session_id)
+
+
+@router.post("/sessions/end")
+async def end_session(
+    session_id: Annotated[str, Query(min_length=1, description="The session's id.")],
+    access: Editor,
+    services: Shared,
+) -> Session:
+    """End a session, and return it. Spans that start later open it again."""
+    await ends.end(services.store, access, session_id)
     return await sessions.one(services.store, access.project, session_id)
 
 

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from query.access.guard import Access, Editor
 from query.access.roles import Role
+from query.marks import ends
 from query.marks.bookmarks import Bookmarks
 from query.marks.comments import Comment, CommentChange, Comments, NewComment
 from query.marks.mark import Mark
@@ -143,6 +144,15 @@ async def remove(
     else:
         await Comments(services.store).delete(access, mark)
     return _back(back, otherwise="/sessions")
+
+
+@router.post("/session/end")
+async def end(
+    *, access: Editor, services: Shared, session_id: Annotated[str, Form(alias="id")]
+) -> Response:
+    """End a session; spans that start later open it again."""
+    await ends.end(services.store, access, session_id)
+    return _back("", otherwise=link("/session", id=session_id, project=access.project))
 
 
 @router.post("/session/publish")

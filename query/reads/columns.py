@@ -42,6 +42,11 @@ SESSION = (
     "last_output",
     "updated_at_ns",
 )
+# Beside it, as the one depends on the time.
+SESSION_STATUS: Columns = {
+    "status": "Status",
+    "ended_at_ns": "nullIf(toUnixTimestamp64Nano(EndedAt), 0)",
+}
 # Of session_traces_data, which knows the hours as well.
 TRACE: Columns = {
     **FIGURES,

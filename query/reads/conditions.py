@@ -61,6 +61,8 @@ def _sets(filters: SessionFilters) -> Iterator[Condition]:
     ):
         if wanted := getattr(filters, name):
             yield f"hasAny({column}, {{{name}:Array(String)}})", {name: wanted}
+    if filters.status:
+        yield "Status IN {status:Array(String)}", {"status": filters.status}
 
 
 def _amounts(filters: SessionFilters) -> Iterator[Condition]:

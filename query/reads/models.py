@@ -79,6 +79,8 @@ class Session(Figures):
     first_input: str
     last_output: str
     updated_at_ns: Time = Field(serialization_alias="updated_at")
+    status: str = Field(description="`open`, `idle` or `ended`.")
+    ended_at_ns: Time | None = Field(serialization_alias="ended_at")
     bookmarked: bool = False
     comment_count: int = 0
     scores: list[SessionScore] = []

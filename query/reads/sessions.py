@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 from query import cursor
 from query.filters import PAGE_MAX, SessionFilters, SessionList
 from query.reads import session_marks
-from query.reads.columns import SESSION, fields
+from query.reads.columns import SESSION, SESSION_STATUS, fields, select
 from query.reads.conditions import COST, DURATION, conditions
 from query.reads.models import Page, Session
 from runtime.errors import NotFound
@@ -42,15 +42,15 @@ _ORDERS = {
 }
 # In one pass: the engine reads what is shown for the rows of the page alone.
 _LIST = """
-SELECT Shown, {key} AS Key
+SELECT Shown, {columns}, {key} AS Key
 FROM sessions_data FINAL
 WHERE {where}
 ORDER BY Key {direction}, SessionId {direction}
 LIMIT {{rows:UInt32}}
 """
-_ONE = """
-SELECT Shown FROM sessions_data FINAL
-WHERE Project = {project:String} AND SessionId = {session_id:String}
+_ONE = f"""
+SELECT Shown, {select(SESSION_STATUS)} FROM sessions_data FINAL
+WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
 """
 
 
@@ -71,9 +71,10 @@ async def page(store: Store, project: str, wanted: SessionList) -> Page[Session]
         where += f" AND ({order.sql}, SessionId) {sign} {after_key}"
         after, after_id = cursor.decode(wanted.cursor, (order.kind, str))
         parameters |= {"after": after, "after_id": after_id}
-    sql = _LIST.format(key=order.sql, where=where, direction=direction)
+    columns = select(SESSION_STATUS)
+    sql = _LIST.format(columns=columns, key=order.sql, where=where, direction=direction)
     rows = await store.query(sql, {**parameters, "rows": wanted.limit + 1})
-    found = [_session(shown) for shown, _ in rows[: wanted.limit]]
+    found = [_session(row) for row in rows[: wanted.limit]]
     await session_marks.add(store, project, found)
     if len(rows) <= wanted.limit:
         return Page(data=found)
@@ -104,13 +105,14 @@ async def one(store: Store, project: str, session_id: str) -> Session:
     rows = await store.query(_ONE, {"project": project, "session_id": session_id})
     if not rows:
         raise NotFound("there is no such session in this project")
-    session = _session(rows[0][0])
+    session = _session(rows[0])
     await session_marks.add(store, project, [session])
     return session
 
 
-def _session(shown: str) -> Session:
-    return Session(**fields(SESSION, orjson.loads(shown)))
+def _session(row: Sequence[Any]) -> Session:
+    shown, *status = row
+    return Session(**fields(SESSION, orjson.loads(shown)), **fields(SESSION_STATUS, status))
 
 
 def _where(project: str, filters: SessionFilters) -> tuple[str, dict[str, Any]]:

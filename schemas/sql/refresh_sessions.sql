@@ -1,6 +1,9 @@
 -- The sessions that are due, whichever batch and worker left them, unless their figures have been
 -- made since.
 INSERT INTO sessions_data
+(
+    $session_columns
+)
 WITH
     due AS (
         SELECT Project, SessionId, max(At) AS DueAt

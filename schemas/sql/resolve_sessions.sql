@@ -1,6 +1,9 @@
 -- The sessions that a batch touched get their figures anew, but for those that resolve_due.sql just
 -- left to a refresh.
 INSERT INTO sessions_data
+(
+    $session_columns
+)
 WITH
     touched AS (
         SELECT DISTINCT Project, SessionId

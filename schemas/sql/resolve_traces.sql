@@ -7,7 +7,7 @@ INSERT INTO session_traces_data
     SpanCount, ErrorCount, GenerationCount, InputTokens, OutputTokens, TotalTokens, Cost,
     UserId, UserIds, Services, Environments, Models, Tags,
     Input, Output, InputSpanId, OutputSpanId,
-    SessionIdKey, OtherSessionIds, Hours, Batch, Version, IsDeleted
+    SessionIdKey, OtherSessionIds, Hours, LastStart, EndedAt, Batch, Version, IsDeleted
 )
 WITH
     touched AS (
@@ -50,6 +50,8 @@ WITH
                    (TraceName = '', ParentSpanId != '', Timestamp, SpanId)) AS Name,
             min(Timestamp) AS StartTime,
             max(Timestamp + toIntervalNanosecond(Duration)) AS EndTime,
+            max(Timestamp) AS LastStart,
+            max(SessionEnd) AS EndedAt,
             count() AS SpanCount,
             countIf(StatusCode = 'Error' OR Level = 'ERROR') AS ErrorCount,
             countIf(Type = 'generation') AS GenerationCount,
@@ -80,7 +82,7 @@ SELECT
     input.1 AS Input, output.1 AS Output, input.2 AS InputSpanId, output.2 AS OutputSpanId,
     winner.2 AS SessionIdKey,
     arrayFilter(id -> id != ever.SessionId, SessionIds) AS OtherSessionIds,
-    Hours,
+    Hours, LastStart, EndedAt,
     {batch:String} AS Batch,
     {version:DateTime64(9, 'UTC')} AS Version,
     ever.SessionId != winner.1 AS IsDeleted

@@ -1,4 +1,4 @@
 Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName,
             StatusCode, SessionId, SessionIdKey, UserId, Type, Level, Model, InputTokens,
             OutputTokens, TotalTokens, Cost, InputPreview, OutputPreview, TraceName, Environment,
-            Tags, Version, IsDeleted
+            Tags, SessionEnd, Version, IsDeleted

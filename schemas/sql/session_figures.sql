@@ -5,6 +5,8 @@
             SessionId,
             min(StartTime) AS StartTime,
             max(EndTime) AS EndTime,
+            max(LastStart) AS LastStart,
+            max(EndedAt) AS ToldEnd,
             count() AS TraceCount,
             sum(SpanCount) AS SpanCount,
             sum(ErrorCount) AS ErrorCount,
@@ -21,6 +23,12 @@
             argMinIf(Input, (StartTime, TraceId), Input != '') AS FirstInput,
             argMaxIf(Output, (StartTime, TraceId), Output != '') AS LastOutput
         FROM session_traces_data FINAL
+        WHERE (Project, SessionId) IN touched
+        GROUP BY Project, SessionId
+    ),
+    ends AS (
+        SELECT Project, SessionId, max(EndedAt) AS GivenEnd
+        FROM session_ends
         WHERE (Project, SessionId) IN touched
         GROUP BY Project, SessionId
     )

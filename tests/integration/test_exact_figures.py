@@ -89,6 +89,7 @@ def sent_spans(draw: st.DrawFn) -> list[SentSpan]:
                 resource=draw(st.sampled_from(_RESOURCES)),
                 is_error=draw(st.booleans()),
                 received_ns=received_ns,
+                end_event_ns=draw(st.sampled_from([0, 0, start_ns, NOON_NS + 10**10, 1])),
             )
         )
     return spans

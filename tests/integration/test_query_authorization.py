@@ -71,6 +71,7 @@ EXPECTED: dict[str, Expected] = {
     "GET /api/v1/sessions": Expected(needs=VIEWER),
     "GET /api/v1/sessions/export": Expected(needs=VIEWER),
     "GET /api/v1/session": Expected(needs=VIEWER, url="/api/v1/session?id=s"),
+    "POST /api/v1/sessions/end": Expected(needs=EDITOR, url="/api/v1/sessions/end?session_id=s"),
     "GET /api/v1/session/replay": Expected(needs=VIEWER, url="/api/v1/session/replay?id=s"),
     "GET /api/v1/session/replay/stream": Expected(
         needs=VIEWER, url="/api/v1/session/replay/stream?id=s"
@@ -88,6 +89,7 @@ EXPECTED: dict[str, Expected] = {
     "GET /span": Expected(needs=VIEWER, url=f"/span?trace={1:032x}&id={1:016x}"),
     "GET /value": Expected(needs=VIEWER, url=f"/value?trace={1:032x}&id={1:016x}&of=input"),
     "POST /session/bookmark": Expected(needs=EDITOR, data={"id": "s", "on": "true"}),
+    "POST /session/end": Expected(needs=EDITOR, data={"id": "s"}),
     "POST /session/publish": Expected(needs=EDITOR, data={"session_id": "s"}),
     "POST /session/revoke": Expected(needs=EDITOR, data={"share": "x"}),
     "POST /marks/score": Expected(

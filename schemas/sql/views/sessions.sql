@@ -22,5 +22,7 @@ SELECT
     Tags,
     FirstInput,
     LastOutput,
-    Version AS UpdatedAt
+    Version AS UpdatedAt,
+    Status,
+    if(Status = 'ended', EndedAt, NULL) AS EndedAt
 FROM sessions_data FINAL
