@@ -10,6 +10,7 @@ import click
 from cli import processes, supervisor
 from cli.configuration import print_config, validate
 from cli.dead_letters import dead_letters
+from cli.delete import delete
 from cli.hash_password import hash_password
 from cli.invocation import Invocation
 from cli.options import errors_for_people, with_settings
@@ -83,6 +84,7 @@ def demo(invocation: Invocation) -> None:
 cli.add_command(validate)
 cli.add_command(print_config)
 cli.add_command(dead_letters)
+cli.add_command(delete)
 cli.add_command(project_keys)
 cli.add_command(hash_password)
 cli.add_command(import_)

@@ -13,8 +13,9 @@ from query import errors, health
 from query.access import log_in
 from query.access.gate import Gate
 from query.access.protection import Protection
-from query.api import marks, sessions, shares, traces
+from query.api import deletions, marks, sessions, shares, traces
 from query.langfuse import router as langfuse
+from query.pages import deletions as deletion_forms
 from query.pages import docs, shared
 from query.pages import marks as mark_forms
 from query.pages import session as session_page
@@ -34,8 +35,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     }
     for status in (400, 401, 403, 404, 413, 422, 429, 503)
 }
-_API = (sessions, traces, marks, shares, langfuse)
-_PAGES = (log_in, list_page, session_page, trace_page, mark_forms, shared, docs)
+_API = (sessions, traces, deletions, marks, shares, langfuse)
+_PAGES = (log_in, list_page, session_page, trace_page, mark_forms, deletion_forms, shared, docs)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -90,7 +90,7 @@ request_seconds = Histogram(
 )
 stage_seconds = Histogram(
     "sessiontrail_stage_seconds",
-    "Time of one batch in one stage of the worker: insert, resolve, commit (seconds).",
+    "Time of one batch in one stage of the worker: insert, erase, resolve, commit (seconds).",
     ["stage"],
     buckets=_SECONDS,
     registry=REGISTRY,

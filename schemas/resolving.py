@@ -9,6 +9,9 @@ that had been stored by then, and everybody resolves after what they stored or e
 
 from __future__ import annotations
 
+import secrets
+import time
+
 from schemas.statements import (
     REFIGURE_SESSION,
     RESOLVE_DUE,
@@ -21,6 +24,11 @@ from store.client import Store
 # How many traces a batch may have read for the figures of its sessions: about 0.1 s of a core. A
 # session of 100,000 traces is not recomputed for each batch that adds one to it.
 TRACES_MAX = 50_000
+
+
+def new_batch() -> str:
+    """Return the id of a new batch. Ids grow with time: looking one up touches the newest rows."""
+    return f"{time.time_ns():016x}-{secrets.token_hex(4)}"
 
 
 class Resolving:

@@ -63,3 +63,18 @@ RESOLVE_SESSIONS = statement("resolve_sessions")
 REFRESH_SESSIONS = statement("refresh_sessions")
 REFIGURE_SESSION = statement("refigure_session")
 END_SESSION = statement("end_session")
+DELETE_TRACES_OF_SESSIONS = statement("delete_traces_of_sessions")
+TRACES_OF_SESSION = statement("traces_of_session")
+
+
+def _mend(table: str) -> str:
+    select = statement(f"materialized_views/{table}_mv").partition("\nAS\n")[2]
+    of_batch = (
+        "WHERE Batch = {batch:String} AND (Project, TraceId) IN"
+        " (SELECT Project, TraceId FROM batch_traces WHERE Batch = {hit:String}) AND "
+    )
+    return f"INSERT INTO {table}\n{select.replace('WHERE ', of_batch, 1)}"
+
+
+# What materialized views made of the spans of a batch, made of some of its traces once more.
+MEND = tuple(map(_mend, ("otel_traces_trace_id_ts", "trace_sessions", "session_ts")))

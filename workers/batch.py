@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from runtime.errors import InvalidRequest
 from schemas.envelope import Envelope
 from schemas.otlp.signals import Signal
 from schemas.otlp.traces import TRACES
+from schemas.resolving import new_batch
 from workers import foreign
 
 
@@ -40,7 +40,7 @@ class Batch:
     Records on their way through the worker.
 
     `id` names this attempt and nothing else: a repeated record gets into another batch, and is an
-    equal row there. Ids grow with time, so that looking one up touches the newest rows only.
+    equal row there.
     """
 
     id: str
@@ -56,8 +56,7 @@ class Batch:
         Return a new batch of `records` of a signal; what cannot be read is set aside. With many
         foreign records this takes a while, and is better done beside the event loop.
         """
-        batch_id = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
-        batch = cls(id=batch_id, consumed=records)
+        batch = cls(id=new_batch(), consumed=records)
         for consumed in records:
             batch._take(consumed, signal)
         return batch

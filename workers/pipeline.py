@@ -27,6 +27,7 @@ from buffer.port import ConsumedRecord, Consumer, next_offsets
 from runtime import events
 from runtime.config import WorkerConfig
 from runtime.errors import RetryableError, SchemaMismatch, StoreRefused
+from schemas.erasing import Erasing
 from schemas.otlp.signals import Signal
 from schemas.otlp.traces import TRACES
 from workers.batch import Batch
@@ -49,6 +50,7 @@ class Pipeline:
         *,
         consumer: Consumer,
         inserter: Inserter,
+        erasing: Erasing,
         resolver: Resolver,
         dead_letters: DeadLetters,
         config: WorkerConfig,
@@ -56,6 +58,7 @@ class Pipeline:
         self._signal = signal
         self._consumer = consumer
         self._inserter = inserter
+        self._erasing = erasing
         self._resolver = resolver
         self._dead_letters = dead_letters
         self._config = config
@@ -80,6 +83,7 @@ class Pipeline:
             if records:
                 batch = await asyncio.to_thread(Batch.of, records, self._signal)
                 await self._until_done("insert", self._inserter.insert, batch)  # insert
+                await self._until_done("erase", self._erase, batch)
                 await self._until_done("resolve", self._resolver.resolve, batch.id)  # resolve
                 await self._until_done("dead_letter", self._dead_letters.keep, batch.unreadable)
                 await earlier.wait()
@@ -101,6 +105,11 @@ class Pipeline:
             value_bytes_max=self._config.batch_bytes_max,
             wait_seconds_max=self._config.batch_seconds_max,
         )
+
+    async def _erase(self, batch: Batch) -> None:
+        if batch.rows:
+            received_ns = min(row.envelope.received_ns for row in batch.rows)
+            await self._erasing.erase_deleted(batch.id, received_ns=received_ns)
 
     async def _commit(self, batch: Batch) -> None:
         await self._consumer.commit(next_offsets(batch.consumed))

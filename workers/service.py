@@ -15,6 +15,7 @@ from runtime import telemetry
 from runtime.config import Config
 from runtime.errors import PipelineError
 from schemas import migrate
+from schemas.erasing import Erasing
 from schemas.otlp.signals import Signal
 from store.client import Store
 from workers.dead_letters import DeadLetters
@@ -62,6 +63,7 @@ def _pipeline(config: Config, store: Store, feed: Feed) -> Pipeline:
         feed.signal,
         consumer=feed.consumer,
         inserter=Inserter(store, feed.signal, sessions=config.sessions, times=config.times),
+        erasing=Erasing(store),
         resolver=Resolver(store),
         dead_letters=feed.dead_letters,
         config=config.worker,

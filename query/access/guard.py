@@ -80,3 +80,4 @@ def _demand(needed: Role) -> Callable[[Identity, str], Access]:
 
 Viewer = Annotated[Access, Depends(_demand(Role.VIEWER))]
 Editor = Annotated[Access, Depends(_demand(Role.EDITOR))]
+Admin = Annotated[Access, Depends(_demand(Role.ADMIN))]

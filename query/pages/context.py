@@ -27,6 +27,7 @@ def of(access: Access, projects: Sequence[str]) -> dict[str, Any]:
         "projects": projects,
         "is_open": access.open,
         "may_edit": access.role >= Role.EDITOR,
+        "may_delete": access.role >= Role.ADMIN,
     }
 
 

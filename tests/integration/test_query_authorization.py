@@ -56,7 +56,7 @@ class Expected:
 
 
 NO_TOKEN = secrets.token_urlsafe(32)
-OPEN, VIEWER, EDITOR = None, Role.VIEWER, Role.EDITOR
+OPEN, VIEWER, EDITOR, ADMIN = None, Role.VIEWER, Role.EDITOR, Role.ADMIN
 # Where an export that was let through ends.
 NOBODY = Config(query=QueryConfig(ingest_url="http://127.0.0.1:1"))
 EXPECTED: dict[str, Expected] = {
@@ -72,6 +72,8 @@ EXPECTED: dict[str, Expected] = {
     "GET /api/v1/sessions/export": Expected(needs=VIEWER),
     "GET /api/v1/session": Expected(needs=VIEWER, url="/api/v1/session?id=s"),
     "POST /api/v1/sessions/end": Expected(needs=EDITOR, url="/api/v1/sessions/end?session_id=s"),
+    "DELETE /api/v1/sessions": Expected(needs=ADMIN, url="/api/v1/sessions?session_id=x"),
+    "DELETE /api/v1/traces": Expected(needs=ADMIN, url="/api/v1/traces?trace_id=x"),
     "GET /api/v1/session/replay": Expected(needs=VIEWER, url="/api/v1/session/replay?id=s"),
     "GET /api/v1/session/replay/stream": Expected(
         needs=VIEWER, url="/api/v1/session/replay/stream?id=s"
@@ -90,6 +92,8 @@ EXPECTED: dict[str, Expected] = {
     "GET /value": Expected(needs=VIEWER, url=f"/value?trace={1:032x}&id={1:016x}&of=input"),
     "POST /session/bookmark": Expected(needs=EDITOR, data={"id": "s", "on": "true"}),
     "POST /session/end": Expected(needs=EDITOR, data={"id": "s"}),
+    "POST /session/delete": Expected(needs=ADMIN, data={"id": "not there"}),
+    "POST /trace/delete": Expected(needs=ADMIN, data={"id": "not there"}),
     "POST /session/publish": Expected(needs=EDITOR, data={"session_id": "s"}),
     "POST /session/revoke": Expected(needs=EDITOR, data={"share": "x"}),
     "POST /marks/score": Expected(

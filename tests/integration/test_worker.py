@@ -21,6 +21,7 @@ from buffer.port import ConsumedRecord, Record
 from runtime.config import HostPort, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
 from schemas import dead_letter, envelope
 from schemas.envelope import Envelope
+from schemas.erasing import Erasing
 from schemas.otlp.signals import Signal
 from store.client import Store
 from tests import otlp, processes, samples
@@ -90,6 +91,7 @@ async def _worker(config: StoreConfig, folder: Path) -> AsyncIterator[Worker]:
         pipeline = Pipeline(
             consumer=consumer,
             inserter=Inserter(store, sessions=SessionsConfig(), times=TimesConfig()),
+            erasing=Erasing(store),
             resolver=Resolver(store),
             dead_letters=DeadLetters(dead_producer, topic="otlp_spans", letters_max=1000),
             config=WorkerConfig(batch_seconds_max=0.1),

@@ -1,0 +1,55 @@
+"""`sessiontrail delete`: sessions and traces, for good."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+
+import click
+
+from cli.invocation import Invocation
+from cli.options import errors_for_people, with_settings
+from runtime import lifecycle, logging
+from runtime.config import Config
+from schemas.envelope import DEFAULT_PROJECT
+from schemas.erasing import Erased, Erasing
+from store.client import Store
+
+
+@click.command()
+@click.option("--session", "session_id", metavar="ID", help="The session, with its traces.")
+@click.option("--trace", "trace_id", metavar="ID", help="The trace.")
+@click.option("--project", default=DEFAULT_PROJECT, show_default=True, help="Where it is.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_settings
+def delete(
+    invocation: Invocation,
+    *,
+    session_id: str | None,
+    trace_id: str | None,
+    project: str,
+    yes: bool,
+) -> None:
+    """Delete a session or a trace for good: spans, figures, scores, comments, links."""
+    if bool(session_id) == bool(trace_id):
+        raise click.UsageError("Give either --session or --trace.")
+    what = f"session '{session_id}'" if session_id else f"trace '{trace_id}'"
+    if not yes:
+        click.confirm(f"Delete {what} of project '{project}' for good?", abort=True, err=True)
+    with errors_for_people():
+        logging.configure(invocation.config.log, process="delete", output=sys.stderr)
+        erased = lifecycle.run(
+            _delete(invocation.config, project, session_id=session_id, trace_id=trace_id)
+        )
+    click.echo(f"deleted {what} (traces: {erased.traces}, spans: {erased.spans})")
+
+
+async def _delete(
+    config: Config, project: str, *, session_id: str | None, trace_id: str | None
+) -> Erased:
+    author = f"{getpass.getuser()}, by command"
+    async with Store(config.store) as store:
+        erasing = Erasing(store)
+        if session_id:
+            return await erasing.delete_session(project, session_id, author=author)
+        return await erasing.delete_trace(project, trace_id or "", author=author)

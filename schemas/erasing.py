@@ -1,0 +1,251 @@
+# ruff: noqa: S608 - statements are made of our own tables; what users say travels as parameters
+"""
+Erasing: what is deleted leaves no trace, and does not come back from a record that still waits.
+
+Whoever deletes first writes down what, and until when received (the cut-off), then erases what is
+stored. A worker stores a batch, and then looks what was deleted. So one of the two always sees the
+other, and both do the same: erase the spans, resolve their traces, and clean up what is left of
+those that are gone. Each step may be repeated (docs/delivery.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.errors import NotFound
+from schemas.resolving import Resolving, new_batch
+from schemas.statements import DELETE_TRACES_OF_SESSIONS, MEND, TRACES_OF_SESSION
+from store.client import Store
+
+# What is said of a session is all written anew, however large it is.
+_ALL_TRACES = 2**62
+# A deletion is over by then: who inserts meanwhile has to see that it has begun.
+_WINDOW_NS = 600 * 10**9
+_ERASED_WHEN_DONE: Mapping[str, str | int] = {
+    "lightweight_deletes_sync": 2,
+    "mutations_sync": 2,
+    # On replicas: each finds the same rows, as nothing adds to what is looked up.
+    "allow_nondeterministic_mutations": 1,
+}
+
+_TRACES = "(SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String})"
+_SESSIONS = "(SELECT Project, SessionId FROM batch_sessions WHERE Batch = {batch:String})"
+_PLACES = f"""
+(SELECT Project, arrayJoin(Hours), TraceId FROM otel_traces_trace_id_ts
+WHERE (Project, TraceId) IN {_TRACES})
+"""
+_SPANS = f"(Project, toStartOfHour(Timestamp), TraceId) IN {_PLACES}"
+_OLD_SPANS = f"{_SPANS} AND Version <= {{cut_off:DateTime64(9, 'UTC')}}"
+# Nothing is left of them.
+_GONE_TRACES = f"""
+(Project, TraceId) IN {_TRACES}
+AND (Project, TraceId) NOT IN (SELECT Project, TraceId FROM otel_traces WHERE {_SPANS})
+"""
+_GONE_SESSIONS = f"""
+(Project, SessionId) IN {_SESSIONS} AND (Project, SessionId) NOT IN (
+    SELECT Project, SessionId FROM sessions_data FINAL WHERE (Project, SessionId) IN {_SESSIONS})
+"""
+_DELETED_SESSIONS = """
+(Project, SessionId) IN (
+    SELECT Project, SessionId FROM deletions
+    WHERE CutOff = {cut_off:DateTime64(9, 'UTC')} AND SessionId != '')
+"""
+_BEFORE = "Version <= {cut_off:DateTime64(9, 'UTC')}"
+_ON_SESSIONS = f"{_BEFORE} AND (({_GONE_SESSIONS}) OR {_DELETED_SESSIONS})"
+_ON_TRACES = f"{_BEFORE} AND SessionId = '' AND (Project, TraceId) IN {_TRACES}"
+_MARKS = f"({_ON_SESSIONS}) OR ({_ON_TRACES})"
+_FORMER = "Version < {erased_at:DateTime64(9, 'UTC')}"
+# Every table that says something of traces and sessions, and what goes from it once the spans are
+# erased and their traces resolved. The last ones say that a trace or session was ever there: until
+# then a deletion that broke off is done again. What batches touched goes by itself, in two days.
+TABLES: Mapping[str, str] = {
+    "session_traces_data": f"{_FORMER} AND (Project, SessionId) IN {_SESSIONS}"
+    f" AND (Project, TraceId) IN {_TRACES}",
+    "sessions_data": f"{_FORMER} AND (Project, SessionId) IN {_SESSIONS}",
+    "score_edits": _MARKS,
+    "scores_data": _MARKS,
+    "comment_edits": _MARKS,
+    "comments_data": _MARKS,
+    "bookmarks_data": _ON_SESSIONS,
+    "shares_data": _ON_SESSIONS,
+    "session_ends": f"({_GONE_SESSIONS}) OR {_DELETED_SESSIONS}",
+    "trace_sessions": _GONE_TRACES,
+    "otel_traces_trace_id_ts": _GONE_TRACES,
+    "session_ts": _GONE_SESSIONS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What a deletion found: so many traces, with so many stored spans."""
+
+    traces: int
+    spans: int
+
+
+class Erasing:
+    """Deletes from one store. All methods raise RetryableError or StoreRefused: start over."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._resolving = Resolving(store, traces_max=_ALL_TRACES)
+
+    async def delete_session(self, project: str, session_id: str, *, author: str) -> Erased:
+        """
+        Delete a session: its traces, and all that was received of them until now.
+
+        Raises:
+            NotFound: there is no such session.
+        """
+        session = {"project": project, "session_id": session_id}
+        known = "session_ts WHERE Project = {project:String} AND SessionId = {session_id:String}"
+        if not await self._any(known, session):
+            raise NotFound(f"there is no session '{session_id[:200]}' in project '{project}'")
+        cut_off, batch = await self._begin(project, author, session_id=session_id)
+        await self._store.execute(TRACES_OF_SESSION, {**session, "batch": batch})
+        named = {"batch": batch, "since_ns": await self._ns(cut_off)}
+        await self._store.execute(DELETE_TRACES_OF_SESSIONS, named)
+        return await self._erase(await self._hit(batch, cut_off), cut_off, session=session)
+
+    async def delete_trace(self, project: str, trace_id: str, *, author: str) -> Erased:
+        """
+        Delete a trace: all that was received of it until now.
+
+        Raises:
+            NotFound: there is no such trace.
+        """
+        trace = {"project": project, "trace_id": trace_id}
+        known = "otel_traces_trace_id_ts WHERE Project = {project:String}"
+        if not await self._any(f"{known} AND TraceId = {{trace_id:String}}", trace):
+            raise NotFound(f"there is no trace '{trace_id[:200]}' in project '{project}'")
+        cut_off, batch = await self._begin(project, author, trace_id=trace_id)
+        await self._store.execute(
+            "INSERT INTO batch_traces (Batch, Project, TraceId)"
+            " SELECT {batch:String}, {project:String}, {trace_id:String}",
+            {**trace, "batch": batch},
+        )
+        return await self._erase(batch, cut_off)
+
+    async def erase_deleted(self, batch: str, *, received_ns: int) -> None:
+        """
+        Erase what a batch brought of what is deleted, after its insert and before it is resolved.
+
+        Args:
+            batch: its id.
+            received_ns: when the first of its records was received.
+        """
+        since_ns = received_ns - _WINDOW_NS
+        since = "deletions WHERE CutOff >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')"
+        named = {"batch": batch, "since_ns": since_ns}
+        if not await self._any(since, named):
+            return
+        await self._store.execute(DELETE_TRACES_OF_SESSIONS, named)
+        touched = f"{since} AND TraceId != '' AND (Project, TraceId) IN {_TRACES}"
+        found = await self._store.query(
+            f"SELECT DISTINCT toString(CutOff) AS At FROM {touched} ORDER BY At", named
+        )
+        for (cut_off,) in found:
+            hit = await self._hit(batch, cut_off)
+            if await self._any(f"otel_traces WHERE {_OLD_SPANS}", _of(hit, cut_off)):
+                await self._erase_spans(hit, cut_off)
+                await self._mend(batch, hit)
+                await self._settle(hit, cut_off)
+            else:
+                await self._mend(batch, hit)
+
+    async def _begin(
+        self, project: str, author: str, *, session_id: str = "", trace_id: str = ""
+    ) -> tuple[str, str]:
+        """Write down what is deleted, and return the cut-off and the id of a batch to do it."""
+        cut_off = await self._cut_off()
+        await self._store.execute(
+            "INSERT INTO deletions (CutOff, Project, SessionId, TraceId, Author)"
+            " SELECT {cut_off:DateTime64(9, 'UTC')}, {project:String}, {session_id:String},"
+            " {trace_id:String}, {author:String}",
+            {
+                "cut_off": cut_off,
+                "project": project,
+                "session_id": session_id,
+                "trace_id": trace_id,
+                "author": author,
+            },
+        )
+        return cut_off, new_batch()
+
+    async def _hit(self, batch: str, cut_off: str) -> str:
+        """Return a batch of those traces of another one that are deleted with this cut-off."""
+        hit = new_batch()
+        await self._store.execute(
+            "INSERT INTO batch_traces (Batch, Project, TraceId)"
+            " SELECT DISTINCT {hit:String}, Project, TraceId FROM deletions"
+            " WHERE CutOff = {cut_off:DateTime64(9, 'UTC')} AND TraceId != ''"
+            f" AND (Project, TraceId) IN {_TRACES}",
+            {"hit": hit, "batch": batch, "cut_off": cut_off},
+        )
+        return hit
+
+    async def _erase(
+        self, batch: str, cut_off: str, *, session: Mapping[str, str] | None = None
+    ) -> Erased:
+        named = _of(batch, cut_off)
+        [[traces]] = await self._store.query(f"SELECT count() FROM {_TRACES}", named)
+        [[spans]] = await self._store.query(
+            f"SELECT count() FROM otel_traces WHERE {_OLD_SPANS}", named
+        )
+        if spans:
+            await self._erase_spans(batch, cut_off)
+        await self._settle(batch, cut_off, session=session)
+        return Erased(traces=traces, spans=spans)
+
+    async def _erase_spans(self, batch: str, cut_off: str) -> None:
+        await self._store.execute(
+            f"DELETE FROM otel_traces WHERE {_OLD_SPANS}",
+            _of(batch, cut_off),
+            settings=_ERASED_WHEN_DONE,
+        )
+
+    async def _settle(
+        self, batch: str, cut_off: str, *, session: Mapping[str, str] | None = None
+    ) -> None:
+        """Let figures forget the erased spans, and every table what is gone."""
+        erased_at = await self._now()
+        if session:
+            await self._store.execute(
+                "INSERT INTO batch_sessions (Batch, Project, SessionId, At) SELECT {batch:String},"
+                " {project:String}, {session_id:String}, now64(9, 'UTC')",
+                {**session, "batch": batch},
+            )
+        await self._resolving.resolve(batch)
+        named = {**_of(batch, cut_off), "erased_at": erased_at}
+        for table, rows in TABLES.items():
+            if await self._any(f"{table} WHERE {rows}", named):
+                await self._store.execute(
+                    f"DELETE FROM {table} WHERE {rows}", named, settings=_ERASED_WHEN_DONE
+                )
+
+    async def _mend(self, batch: str, hit: str) -> None:
+        """Say once more of a batch's spans of some traces what the views made of them."""
+        for statement in MEND:
+            await self._store.execute(statement, {"batch": batch, "hit": hit})
+
+    async def _cut_off(self) -> str:
+        return await self._now()
+
+    async def _now(self) -> str:
+        [[now]] = await self._store.query("SELECT toString(now64(9, 'UTC'))")
+        return str(now)
+
+    async def _any(self, rows: str, named: Mapping[str, Any]) -> bool:
+        return bool(await self._store.query(f"SELECT 1 FROM {rows} LIMIT 1", named))
+
+    async def _ns(self, time_: str) -> int:
+        [[ns]] = await self._store.query(
+            "SELECT toUnixTimestamp64Nano({time:DateTime64(9, 'UTC')})", {"time": time_}
+        )
+        return int(ns)
+
+
+def _of(batch: str, cut_off: str) -> Mapping[str, str]:
+    return {"batch": batch, "cut_off": cut_off}
