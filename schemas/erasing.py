@@ -38,11 +38,6 @@ WHERE (Project, TraceId) IN {_TRACES})
 """
 _SPANS = f"(Project, toStartOfHour(Timestamp), TraceId) IN {_PLACES}"
 _OLD_SPANS = f"{_SPANS} AND Version <= {{cut_off:DateTime64(9, 'UTC')}}"
-# Nothing is left of them.
-_GONE_TRACES = f"""
-(Project, TraceId) IN {_TRACES}
-AND (Project, TraceId) NOT IN (SELECT Project, TraceId FROM otel_traces WHERE {_SPANS})
-"""
 _GONE_SESSIONS = f"""
 (Project, SessionId) IN {_SESSIONS} AND (Project, SessionId) NOT IN (
     SELECT Project, SessionId FROM sessions_data FINAL WHERE (Project, SessionId) IN {_SESSIONS})
@@ -56,6 +51,8 @@ _BEFORE = "Version <= {cut_off:DateTime64(9, 'UTC')}"
 _ON_SESSIONS = f"{_BEFORE} AND (({_GONE_SESSIONS}) OR {_DELETED_SESSIONS})"
 _ON_TRACES = f"{_BEFORE} AND SessionId = '' AND (Project, TraceId) IN {_TRACES}"
 _MARKS = f"({_ON_SESSIONS}) OR ({_ON_TRACES})"
+# Traces of which no span is left.
+_GONE_TRACES = f"(Project, TraceId) IN {_TRACES.replace('{batch:', '{gone:')}"
 _FORMER = "Version < {erased_at:DateTime64(9, 'UTC')}"
 # Every table that says something of traces and sessions, and what goes from it once the spans are
 # erased and their traces resolved. The last ones say that a trace or session was ever there: until
@@ -75,6 +72,7 @@ TABLES: Mapping[str, str] = {
     "otel_traces_trace_id_ts": _GONE_TRACES,
     "session_ts": _GONE_SESSIONS,
 }
+_NEW_SPANS = f"Batch >= {{since:String}} AND IsDeleted = 0 AND (Project, TraceId) IN {_TRACES}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,24 +134,25 @@ class Erasing:
             batch: its id.
             received_ns: when the first of its records was received.
         """
-        since_ns = received_ns - _WINDOW_NS
         since = "deletions WHERE CutOff >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')"
-        named = {"batch": batch, "since_ns": since_ns}
-        if not await self._any(since, named):
+        recent = {"batch": batch, "since_ns": received_ns - _WINDOW_NS}
+        if not await self._any(since, recent):
             return
-        await self._store.execute(DELETE_TRACES_OF_SESSIONS, named)
+        named = {"batch": batch, "since_ns": received_ns}
+        if await self._any(f"{since} AND SessionId != ''", named):
+            await self._store.execute(DELETE_TRACES_OF_SESSIONS, named)
         touched = f"{since} AND TraceId != '' AND (Project, TraceId) IN {_TRACES}"
         found = await self._store.query(
-            f"SELECT DISTINCT toString(CutOff) AS At FROM {touched} ORDER BY At", named
+            f"SELECT DISTINCT toString(CutOff) AS At FROM {touched} ORDER BY At", recent
         )
         for (cut_off,) in found:
             hit = await self._hit(batch, cut_off)
-            if await self._any(f"otel_traces WHERE {_OLD_SPANS}", _of(hit, cut_off)):
+            has_old = await self._any(f"otel_traces WHERE {_OLD_SPANS}", _of(hit, cut_off))
+            if has_old:
                 await self._erase_spans(hit, cut_off)
-                await self._mend(batch, hit)
+            await self._mend(hit, since=batch)
+            if has_old:
                 await self._settle(hit, cut_off)
-            else:
-                await self._mend(batch, hit)
 
     async def _begin(
         self, project: str, author: str, *, session_id: str = "", trace_id: str = ""
@@ -218,17 +217,37 @@ class Erasing:
                 {**session, "batch": batch},
             )
         await self._resolving.resolve(batch)
-        named = {**_of(batch, cut_off), "erased_at": erased_at}
+        gone = await self._gone(batch)
+        named = {**_of(batch, cut_off), "erased_at": erased_at, "gone": gone}
         for table, rows in TABLES.items():
             if await self._any(f"{table} WHERE {rows}", named):
                 await self._store.execute(
                     f"DELETE FROM {table} WHERE {rows}", named, settings=_ERASED_WHEN_DONE
                 )
+        # Somebody may have stored a span of a trace just after it was found to be gone.
+        since = f"{await self._ns(cut_off) - _WINDOW_NS:016x}"
+        if await self._any(f"otel_traces WHERE {_NEW_SPANS}", {"batch": gone, "since": since}):
+            await self._mend(gone, since=since)
+            await self._resolving.resolve(gone)
 
-    async def _mend(self, batch: str, hit: str) -> None:
-        """Say once more of a batch's spans of some traces what the views made of them."""
+    async def _gone(self, batch: str) -> str:
+        """Return a batch of those traces of another one that have no span."""
+        gone = new_batch()
+        await self._store.execute(
+            "INSERT INTO batch_traces (Batch, Project, TraceId)"
+            f" SELECT {{gone:String}}, Project, TraceId FROM {_TRACES} WHERE (Project, TraceId)"
+            f" NOT IN (SELECT Project, TraceId FROM otel_traces WHERE {_SPANS})",
+            {"gone": gone, "batch": batch},
+        )
+        return gone
+
+    async def _mend(self, batch: str, *, since: str) -> None:
+        """
+        Say once more what views made of the spans of some traces, stored by the batches from
+        `since` on: erasing may have taken it for what was known of older spans.
+        """
         for statement in MEND:
-            await self._store.execute(statement, {"batch": batch, "hit": hit})
+            await self._store.execute(statement, {"batch": batch, "since": since})
 
     async def _cut_off(self) -> str:
         return await self._now()

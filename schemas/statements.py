@@ -70,11 +70,11 @@ TRACES_OF_SESSION = statement("traces_of_session")
 def _mend(table: str) -> str:
     select = statement(f"materialized_views/{table}_mv").partition("\nAS\n")[2]
     of_batch = (
-        "WHERE Batch = {batch:String} AND (Project, TraceId) IN"
-        " (SELECT Project, TraceId FROM batch_traces WHERE Batch = {hit:String}) AND "
+        "WHERE Batch >= {since:String} AND (Project, TraceId) IN"
+        " (SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}) AND "
     )
     return f"INSERT INTO {table}\n{select.replace('WHERE ', of_batch, 1)}"
 
 
-# What materialized views made of the spans of a batch, made of some of its traces once more.
+# What materialized views made of the spans of batches, made of some of their traces once more.
 MEND = tuple(map(_mend, ("otel_traces_trace_id_ts", "trace_sessions", "session_ts")))
