@@ -10,13 +10,18 @@ those that are gone. Each step may be repeated (docs/delivery.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import NotFound
 from schemas.resolving import Resolving, new_batch
-from schemas.statements import DELETE_TRACES_OF_SESSIONS, MEND, TRACES_OF_SESSION
+from schemas.statements import (
+    DELETE_TRACES_OF_SESSIONS,
+    EXPIRED_TRACES,
+    MEND,
+    TRACES_OF_SESSION,
+)
 from store.client import Store
 
 # What is said of a session is all written anew, however large it is.
@@ -74,6 +79,20 @@ TABLES: Mapping[str, str] = {
 }
 _NEW_SPANS = f"Batch >= {{since:String}} AND IsDeleted = 0 AND (Project, TraceId) IN {_TRACES}"
 
+_KEYS = {
+    "session_traces_data": "Project, SessionId, TraceId",
+    "sessions_data": "Project, SessionId",
+}
+_SWEPT = """
+({key}) IN (
+    SELECT {key} FROM {table}
+    WHERE ({key}) IN (SELECT {key} FROM {table} WHERE IsDeleted = 1)
+    GROUP BY {key}
+    HAVING argMax(IsDeleted, Version) = 1
+        AND max(Version) < now64(9, 'UTC') - toIntervalSecond({{seconds:UInt32}}))
+"""
+_TOMBSTONE_SECONDS = 3600
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
@@ -98,9 +117,7 @@ class Erasing:
             NotFound: there is no such session.
         """
         session = {"project": project, "session_id": session_id}
-        known = "session_ts WHERE Project = {project:String} AND SessionId = {session_id:String}"
-        if not await self._any(known, session):
-            raise NotFound(f"there is no session '{session_id[:200]}' in project '{project}'")
+        await self._check_known("session_ts", "SessionId", project, session_id)
         cut_off, batch = await self._begin(project, author, session_id=session_id)
         await self._store.execute(TRACES_OF_SESSION, {**session, "batch": batch})
         named = {"batch": batch, "since_ns": await self._ns(cut_off)}
@@ -115,9 +132,7 @@ class Erasing:
             NotFound: there is no such trace.
         """
         trace = {"project": project, "trace_id": trace_id}
-        known = "otel_traces_trace_id_ts WHERE Project = {project:String}"
-        if not await self._any(f"{known} AND TraceId = {{trace_id:String}}", trace):
-            raise NotFound(f"there is no trace '{trace_id[:200]}' in project '{project}'")
+        await self._check_known("otel_traces_trace_id_ts", "TraceId", project, trace_id)
         cut_off, batch = await self._begin(project, author, trace_id=trace_id)
         await self._store.execute(
             "INSERT INTO batch_traces (Batch, Project, TraceId)"
@@ -153,6 +168,54 @@ class Erasing:
             await self._mend(hit, since=batch)
             if has_old:
                 await self._settle(hit, cut_off)
+
+    async def expire(
+        self, *, before_ns: int, projects: Sequence[str], named: bool, traces_max: int
+    ) -> Erased:
+        """
+        Delete traces of which all spans had ended before a time.
+
+        Args:
+            before_ns: the time.
+            projects: whose traces; of all others unless `named`.
+            named: see `projects`.
+            traces_max: how many at the most.
+        """
+        cut_off, batch = await self._cut_off(), new_batch()
+        rule = {"projects": list(projects), "named": named, "before_ns": before_ns}
+        await self._store.execute(
+            EXPIRED_TRACES, {**rule, "batch": batch, "traces_max": traces_max}
+        )
+        if not await self._any(_TRACES, {"batch": batch}):
+            return Erased(traces=0, spans=0)
+        await self._store.execute(
+            "INSERT INTO deletions (CutOff, Project, TraceId, Author) SELECT"
+            f" {{cut_off:DateTime64(9, 'UTC')}}, Project, TraceId, 'retention' FROM {_TRACES}",
+            _of(batch, cut_off),
+        )
+        return await self._erase(batch, cut_off)
+
+    async def sweep(self, *, older_than_seconds: int = _TOMBSTONE_SECONDS) -> None:
+        """
+        Erase tombstones. Rows of before their time may come from a worker that is slow; later there
+        is nothing left for a tombstone to hide.
+        """
+        named = {"seconds": older_than_seconds}
+        for table, key in _KEYS.items():
+            swept = _SWEPT.format(table=table, key=key)
+            if await self._any(f"{table} WHERE {swept}", named):
+                for hidden in ("IsDeleted = 0 AND", ""):
+                    await self._store.execute(
+                        f"DELETE FROM {table} WHERE {hidden} {swept}",
+                        named,
+                        settings=_ERASED_WHEN_DONE,
+                    )
+
+    async def _check_known(self, table: str, column: str, project: str, wanted: str) -> None:
+        rows = f"{table} WHERE Project = {{project:String}} AND {column} = {{id:String}}"
+        if not await self._any(rows, {"project": project, "id": wanted}):
+            noun = column.removesuffix("Id").lower()
+            raise NotFound(f"there is no {noun} '{wanted[:200]}' in project '{project}'")
 
     async def _begin(
         self, project: str, author: str, *, session_id: str = "", trace_id: str = ""

@@ -64,6 +64,7 @@ REFRESH_SESSIONS = statement("refresh_sessions")
 REFIGURE_SESSION = statement("refigure_session")
 END_SESSION = statement("end_session")
 DELETE_TRACES_OF_SESSIONS = statement("delete_traces_of_sessions")
+EXPIRED_TRACES = statement("expired_traces")
 TRACES_OF_SESSION = statement("traces_of_session")
 
 

@@ -19,6 +19,7 @@ from schemas.erasing import Erasing
 from schemas.otlp.signals import Signal
 from store.client import Store
 from workers.dead_letters import DeadLetters
+from workers.housekeeping import Housekeeping
 from workers.inserter import Inserter
 from workers.pipeline import Pipeline
 from workers.resolver import Resolver
@@ -55,7 +56,7 @@ async def work(config: Config, feeds: Sequence[Feed], *, stop: asyncio.Event) ->
 
         pipelines = [_pipeline(config, store, feed) for feed in feeds]
         async with telemetry.serve(config.worker.telemetry.endpoint, waits_for=waits_for):
-            await _run(pipelines, stop)
+            await _run(pipelines, Housekeeping(store, config.retention), stop)
 
 
 def _pipeline(config: Config, store: Store, feed: Feed) -> Pipeline:
@@ -70,18 +71,24 @@ def _pipeline(config: Config, store: Store, feed: Feed) -> Pipeline:
     )
 
 
-async def _run(pipelines: Sequence[Pipeline], stop: asyncio.Event) -> None:
+async def _run(
+    pipelines: Sequence[Pipeline], housekeeping: Housekeeping, stop: asyncio.Event
+) -> None:
     log.info("worker_started")
+    keeping = asyncio.create_task(housekeeping.run(), name="housekeeping")
     running = asyncio.create_task(_run_all(pipelines, stop), name="pipelines")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, stopping, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if keeping.done():
+            await keeping  # it only ends by a mistake of ours
         started = time.perf_counter()
         with suppress(TimeoutError):
             await asyncio.wait_for(running, _DRAIN_SECONDS_MAX)
         log.info("worker_stopped", drain_seconds=round(time.perf_counter() - started, 3))
     finally:
         stopping.cancel()
+        keeping.cancel()
 
 
 async def _run_all(pipelines: Sequence[Pipeline], stop: asyncio.Event) -> None:

@@ -4,38 +4,42 @@
 INSERT INTO deletions (CutOff, Project, TraceId)
 WITH
     deleted AS (
-        SELECT Project, SessionId, max(CutOff) AS DeletedAt
+        SELECT Project AS InProject, SessionId AS DeletedId, max(CutOff) AS DeletedAt
         FROM deletions
         WHERE CutOff >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC') AND SessionId != ''
-        GROUP BY Project, SessionId
+        GROUP BY InProject, DeletedId
     ),
     candidates AS (
-        SELECT DISTINCT Project, TraceId, SessionId AS DeletedId
+        SELECT DISTINCT InProject, TraceId AS DeletedTrace, DeletedId, DeletedAt
         FROM trace_sessions
+        JOIN deleted ON InProject = Project AND DeletedId = SessionId
         WHERE (Project, TraceId) IN (
-                SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
-            )
-            AND (Project, SessionId) IN (SELECT Project, SessionId FROM deleted)
+            SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
+        )
     ),
     places AS (
         SELECT Project, arrayJoin(Hours) AS Hour, TraceId
         FROM otel_traces_trace_id_ts
-        WHERE (Project, TraceId) IN (SELECT Project, TraceId FROM candidates)
+        WHERE (Project, TraceId) IN (SELECT InProject, DeletedTrace FROM candidates)
     ),
-    newest AS (
+    spans_of_candidates AS (
         SELECT Project, TraceId, SpanId, ParentSpanId, Timestamp, SessionId, SessionIdKey,
             Version, IsDeleted
         FROM otel_traces
         WHERE (Project, toStartOfHour(Timestamp), TraceId) IN places
+    ),
+    newest AS (
+        SELECT Project, TraceId, SpanId, ParentSpanId, Timestamp, SessionId, SessionIdKey,
+            Version, IsDeleted, DeletedAt, DeletedId
+        FROM spans_of_candidates
+        JOIN candidates ON InProject = Project AND DeletedTrace = TraceId
+        WHERE Version <= DeletedAt
         ORDER BY Version DESC, IsDeleted
-        LIMIT 1 BY Project, TraceId, SpanId
+        LIMIT 1 BY Project, TraceId, SpanId, DeletedId
     )
-SELECT DeletedAt, newest.Project, newest.TraceId
+SELECT DeletedAt, Project, TraceId
 FROM newest
-JOIN candidates ON candidates.Project = newest.Project AND candidates.TraceId = newest.TraceId
-JOIN deleted ON deleted.Project = newest.Project AND deleted.SessionId = candidates.DeletedId
-WHERE newest.SessionId != '' AND newest.IsDeleted = 0 AND newest.Version <= DeletedAt
-GROUP BY DeletedAt, newest.Project, newest.TraceId, DeletedId
+WHERE SessionId != '' AND IsDeleted = 0
+GROUP BY DeletedAt, Project, TraceId, DeletedId
 -- The order of resolve_traces.sql.
-HAVING argMin(newest.SessionId,
-              (ParentSpanId != '', Timestamp, newest.SessionId, SessionIdKey)) = DeletedId
+HAVING argMin(SessionId, (ParentSpanId != '', Timestamp, SessionId, SessionIdKey)) = DeletedId

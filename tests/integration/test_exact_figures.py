@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from buffer.port import ConsumedRecord, Record
 from runtime.config import SessionsConfig, TimesConfig
 from schemas.envelope import Envelope
+from schemas.erasing import Erasing
 from store.client import Store
 from tests import model, otlp, processes, views
 from tests.model import SentSpan
@@ -116,7 +117,12 @@ def deliveries(draw: st.DrawFn, count: int) -> Delivery:
     batches = [records[start:end] for start, end in itertools.pairwise([0, *cuts, len(records)])]
     batches = [batch for batch in batches if batch]
     crashes = [
-        draw(st.sampled_from(["", "", "insert", "retire", "traces", "due"])) for _ in batches
+        draw(
+            st.sampled_from(
+                ["", "", "insert", "erase2", "erase4", "erase6", "retire", "traces", "due"]
+            )
+        )
+        for _ in batches
     ]
     return Delivery(
         batches=batches,
@@ -136,6 +142,91 @@ def test_views_equal_a_recomputation(
     project = next(_projects)
     asyncio.run(_deliver(store, project, spans, delivery))
     _assert_exact(store, project, spans)
+
+
+class _ErasingAt(Erasing):
+    """Deletes with a cut-off of the test's own, also what is not stored yet."""
+
+    def __init__(self, store: Store, cut_off_ns: int) -> None:
+        super().__init__(store)
+        self._cut_off_ns = cut_off_ns
+
+    async def _cut_off(self) -> str:
+        [[text]] = await self._store.query(
+            "SELECT toString(fromUnixTimestamp64Nano({ns:Int64}, 'UTC'))", {"ns": self._cut_off_ns}
+        )
+        return str(text)
+
+    async def _check_known(self, table: str, column: str, project: str, wanted: str) -> None:
+        pass
+
+
+@given(data=st.data(), spans=sent_spans())
+@settings(max_examples=15)
+def test_a_deleted_trace_is_gone_whenever_it_was_deleted(
+    store: processes.Store, data: st.DataObject, spans: list[SentSpan]
+) -> None:
+    """
+    Deleted while it is delivered, with deletions and workers that break off: what was received
+    until the cut-off is gone, and what was received later is there.
+    """
+    delivery = data.draw(deliveries(len(spans)))
+    cut_off_ns = data.draw(st.sampled_from(spans)).received_ns
+    trace_id = f"{data.draw(st.integers(1, 3)):032x}"
+    steps = data.draw(st.integers(1, 14))
+    pauses = data.draw(st.integers(0, 20))
+    project = next(_projects)
+
+    async def delete() -> None:
+        for _ in range(pauses):
+            async with Store(store.config) as client:
+                await client.query("SELECT 1")
+        async with Store(store.config) as client:
+            try:
+                dying = _ErasingAt(_DyingStore(client, steps=steps), cut_off_ns)
+                await dying.delete_trace(project, trace_id, author="ada")
+            except _DiedError:
+                again = _ErasingAt(client, cut_off_ns)
+                await again.delete_trace(project, trace_id, author="ada")
+
+    async def run() -> None:
+        await asyncio.gather(_deliver(store, project, spans, delivery), delete())
+
+    asyncio.run(run())
+    left = [s for s in spans if s.trace_id != trace_id or s.received_ns > cut_off_ns]
+    _assert_exact(store, project, left)
+
+
+@given(data=st.data(), spans=sent_spans())
+@settings(max_examples=15)
+def test_a_deleted_session_does_not_come_back(
+    store: processes.Store, data: st.DataObject, spans: list[SentSpan]
+) -> None:
+    """What was stored and is delivered again, in any order and any batches, with new spans."""
+    known = data.draw(st.integers(1, len(spans)))
+    cut_off_ns = spans[known - 1].received_ns
+    # What comes new are new spans: an older self that a merge has removed tells nothing any more.
+    spans = [
+        s if s.received_ns <= cut_off_ns else replace(s, span_id=f"{number + 100:016x}")
+        for number, s in enumerate(spans)
+    ]
+    first = data.draw(deliveries(known))
+    second = data.draw(deliveries(len(spans)))
+    session_id = data.draw(st.sampled_from(["a", "b", "r"]))
+    project = next(_projects)
+    asyncio.run(_deliver(store, project, spans[:known], first))
+
+    async def delete() -> None:
+        async with Store(store.config) as client:
+            await _ErasingAt(client, cut_off_ns).delete_session(project, session_id, author="ada")
+
+    asyncio.run(delete())
+    were_in = [t for t, trace in model.traces(spans[:known]).items()
+               if trace.session_id == session_id]  # fmt: skip
+    left = [s for s in spans if s.trace_id not in were_in or s.received_ns > cut_off_ns]
+    _assert_exact(store, project, [s for s in left if s.received_ns <= cut_off_ns])
+    asyncio.run(_deliver(store, project, spans, second))
+    _assert_exact(store, project, left)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
@@ -264,13 +355,19 @@ async def _work(
 async def _process(
     inserter: Inserter, store: Store, batch: Batch, *, until: str, traces_max: int
 ) -> bool:
-    """Insert and resolve, or stop after a step as if the worker had died. Returns whether done."""
+    """Do a worker's steps, or stop after one as if it had died. Returns whether all are done."""
     await inserter.insert(batch)
     assert not batch.unreadable
     if until == "insert":
         return False
-    resolver = _Dying(store, until=until, traces_max=traces_max)
+    dying = _DyingStore(store, steps=int(until[5:]) if until.startswith("erase") else 99)
+    resolver = _Dying(store, until="" if until.startswith("erase") else until,
+                      traces_max=traces_max)  # fmt: skip
     try:
+        received_ns = min(row.envelope.received_ns for row in batch.rows)
+        await Erasing(dying).erase_deleted(batch.id, received_ns=received_ns)
+        if until.startswith("erase"):
+            return False
         await resolver.resolve(batch.id)
     except _DiedError:
         return False
