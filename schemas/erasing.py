@@ -66,6 +66,7 @@ TABLES: Mapping[str, str] = {
     "session_traces_data": f"{_FORMER} AND (Project, SessionId) IN {_SESSIONS}"
     f" AND (Project, TraceId) IN {_TRACES}",
     "sessions_data": f"{_FORMER} AND (Project, SessionId) IN {_SESSIONS}",
+    "otel_logs": f"{_BEFORE} AND ((Project, TraceId) IN {_TRACES} OR {_DELETED_SESSIONS})",
     "score_edits": _MARKS,
     "scores_data": _MARKS,
     "comment_edits": _MARKS,
@@ -92,6 +93,17 @@ _SWEPT = """
         AND max(Version) < now64(9, 'UTC') - toIntervalSecond({{seconds:UInt32}}))
 """
 _TOMBSTONE_SECONDS = 3600
+_DELETED_LOGS = f"""
+Batch = {{batch:String}} AND {_BEFORE} AND ({_DELETED_SESSIONS} OR (Project, TraceId) IN (
+    SELECT Project, TraceId FROM deletions
+    WHERE CutOff = {{cut_off:DateTime64(9, 'UTC')}} AND TraceId != ''))
+"""
+# Of those that no trace is there for: they would stay for ever.
+_EXPIRED_LOGS = """
+has({projects:Array(String)}, Project) = {named:Bool}
+AND Timestamp < fromUnixTimestamp64Nano({before_ns:Int64}, 'UTC')
+AND (Project, TraceId) NOT IN (SELECT Project, TraceId FROM otel_traces_trace_id_ts)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +165,7 @@ class Erasing:
         recent = {"batch": batch, "since_ns": received_ns - _WINDOW_NS}
         if not await self._any(since, recent):
             return
+        await self._erase_logs(batch, received_ns)
         named = {"batch": batch, "since_ns": received_ns}
         if await self._any(f"{since} AND SessionId != ''", named):
             await self._store.execute(DELETE_TRACES_OF_SESSIONS, named)
@@ -168,6 +181,15 @@ class Erasing:
             await self._mend(hit, since=batch)
             if has_old:
                 await self._settle(hit, cut_off)
+
+    async def _erase_logs(self, batch: str, received_ns: int) -> None:
+        found = await self._store.query(
+            "SELECT DISTINCT toString(CutOff) FROM deletions"
+            " WHERE CutOff >= fromUnixTimestamp64Nano({received_ns:Int64}, 'UTC')",
+            {"received_ns": received_ns},
+        )
+        for (cut_off,) in found:
+            await self._delete("otel_logs", _DELETED_LOGS, _of(batch, cut_off))
 
     async def expire(
         self, *, before_ns: int, projects: Sequence[str], named: bool, traces_max: int
@@ -187,6 +209,7 @@ class Erasing:
             EXPIRED_TRACES, {**rule, "batch": batch, "traces_max": traces_max}
         )
         if not await self._any(_TRACES, {"batch": batch}):
+            await self._delete("otel_logs", _EXPIRED_LOGS, rule)
             return Erased(traces=0, spans=0)
         await self._store.execute(
             "INSERT INTO deletions (CutOff, Project, TraceId, Author) SELECT"
@@ -283,15 +306,18 @@ class Erasing:
         gone = await self._gone(batch)
         named = {**_of(batch, cut_off), "erased_at": erased_at, "gone": gone}
         for table, rows in TABLES.items():
-            if await self._any(f"{table} WHERE {rows}", named):
-                await self._store.execute(
-                    f"DELETE FROM {table} WHERE {rows}", named, settings=_ERASED_WHEN_DONE
-                )
+            await self._delete(table, rows, named)
         # Somebody may have stored a span of a trace just after it was found to be gone.
         since = f"{await self._ns(cut_off) - _WINDOW_NS:016x}"
         if await self._any(f"otel_traces WHERE {_NEW_SPANS}", {"batch": gone, "since": since}):
             await self._mend(gone, since=since)
             await self._resolving.resolve(gone)
+
+    async def _delete(self, table: str, rows: str, named: Mapping[str, Any]) -> None:
+        if await self._any(f"{table} WHERE {rows}", named):
+            await self._store.execute(
+                f"DELETE FROM {table} WHERE {rows}", named, settings=_ERASED_WHEN_DONE
+            )
 
     async def _gone(self, batch: str) -> str:
         """Return a batch of those traces of another one that have no span."""

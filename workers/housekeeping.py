@@ -60,7 +60,7 @@ class Housekeeping:
                     named=named,
                     traces_max=self._traces_max,
                 )
-                more = erased.traces == self._traces_max
+                more = erased.traces > 0
                 if erased.traces:
                     log.info("traces_expired", traces=erased.traces, spans=erased.spans)
         await self._erasing.sweep()
