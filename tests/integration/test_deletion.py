@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import subprocess
+import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -241,3 +244,36 @@ def test_the_command_deletes(store: processes.Store, project: str) -> None:
     assert "there is no session 'a'" in run("--session=a", "--yes").stderr
     assert run().returncode == 2
     assert_exact(store, project, [])
+
+
+def test_deleting_while_spans_come(tmp_path: Path) -> None:
+    """Through every process, with a worker that dies: figures stay the sum of the spans."""
+    with processes.pipeline(tmp_path) as running:
+        sent = 0
+        for round_ in range(12):
+            now_ns = time.time_ns()
+            for number in range(sent + 1, sent + 41):
+                one = replace(otlp.sample(number), start_ns=now_ns, end_ns=now_ns + 10)
+                running.send(otlp.request([one]))
+            sent += 40
+            if round_ in {3, 7}:
+                deleting = urllib.request.Request(
+                    f"{running.pages}/api/v1/sessions?session_id=s", method="DELETE"
+                )
+                # Some of it is stored, and some may wait in the log.
+                processes.wait_until(
+                    lambda: bool(running.store.query("SELECT 1 FROM sessions")), what="a session"
+                )
+                urllib.request.urlopen(deleting, timeout=30).close()
+            if round_ == 7:
+                running.kill("worker")
+        processes.wait_until(running.is_ready, what="the worker is back")
+        processes.wait_until(running.is_drained, what="all is stored")
+        query = running.store.query
+        [[old]] = query(
+            "SELECT count() FROM spans WHERE Version <= (SELECT max(CutOff) FROM deletions)"
+        )
+        [[left]] = query("SELECT count() FROM spans")
+        assert old == 0
+        assert left == 160  # what was sent after the second deletion
+        assert query("SELECT TraceCount, SpanCount FROM sessions") == [(left, left)]
