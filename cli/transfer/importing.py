@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -41,11 +41,15 @@ class Import:
         """
         async with aiohttp.ClientSession() as session:
             sender = Sender(session, endpoint)
-            with _progress(self._files) as advance:
+            with closing(self._requests), _progress(self._files) as advance:
                 request = await self._prepare()
                 while request:
                     advance(self._reading.bytes_read)
-                    _, request = await asyncio.gather(self._send(sender, request), self._prepare())
+                    preparing = asyncio.create_task(self._prepare())
+                    try:
+                        await self._send(sender, request)
+                    finally:
+                        request = await preparing
 
     async def _prepare(self) -> Request | None:
         return await asyncio.to_thread(next, self._requests, None)

@@ -6,7 +6,7 @@ wrong is named by file and place; what is left goes together into requests of a 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +47,7 @@ class Reading:
         self.bytes_read += size
 
 
-def requests(names: Sequence[str], reading: Reading, *, bytes_max: int) -> Iterator[Request]:
+def requests(names: Sequence[str], reading: Reading, *, bytes_max: int) -> Generator[Request]:
     """Yield all files as requests, in their order: of two versions of a span the later one wins."""
     filling = _Filling()
     for name in names:
