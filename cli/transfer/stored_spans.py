@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from query.reads import replay
-from query.reads.models import Trace
+from runtime.errors import NotFound
 from store.client import Store
 
 # At a time. A span is a few KB, and 100 KB where a long conversation is sent along.
-_TRACES, _SPANS = 100, 250
+_TRACES, _SPANS = 1000, 500
+# In the order of their ids, in which the tables are sorted: each page reads its own part of them.
+_PAGE_OF_TRACES = """
+SELECT TraceId, Hours, SpanCount
+FROM session_traces_data FINAL
+WHERE Project = {project:String} AND SessionId = {session_id:String} AND TraceId > {after:String}
+ORDER BY TraceId
+LIMIT {traces:UInt32}
+"""
 # Maps as two lists: a key may stand in one twice.
-_PAGE = """
+_PAGE_OF_SPANS = """
 SELECT
     TraceId, SpanId, ParentSpanId, TraceState, Flags, SpanName, SpanKind,
     toUnixTimestamp64Nano(Timestamp), Duration, TimeRepairs, StatusCode, StatusMessage,
@@ -70,39 +78,51 @@ class StoredSpan(NamedTuple):
     scope_schema_url: str
 
 
+class _Trace(NamedTuple):
+    trace_id: str
+    hours: Sequence[datetime]
+    span_count: int
+
+
 async def pages(store: Store, project: str, session_id: str) -> AsyncIterator[list[StoredSpan]]:
     """
-    Yield all spans of a session, some hundred at a time, the traces in time order.
+    Yield all spans of a session, some hundred at a time.
 
     Raises:
         NotFound: the project has no such session.
         StoreUnavailable: the store cannot be read right now.
     """
+    parameters = {"project": project, "session_id": session_id, "traces": _TRACES}
     after = ""
     while True:
-        page = await replay.traces(store, project, session_id, after, _TRACES)
-        for group in _groups(page.data):
+        rows = await store.query(_PAGE_OF_TRACES, {**parameters, "after": after})
+        if not (rows or after):
+            raise NotFound(f"there is no session '{session_id}' in project '{project}'")
+        traces = [_Trace(*row) for row in rows]
+        for group in _groups(traces):
             async for spans in _pages_of(store, project, group):
                 yield spans
-        if not page.next:
+        if len(traces) < _TRACES:
             return
-        after = page.next
+        after = traces[-1].trace_id
 
 
-def _groups(traces: Iterable[Trace]) -> Iterator[list[Trace]]:
+def _groups(traces: Iterable[_Trace]) -> Iterator[list[_Trace]]:
     """Yield traces that are small enough to be read together."""
-    group: list[Trace] = []
+    group: list[_Trace] = []
+    spans = 0
     for trace in traces:
-        if group and sum(t.span_count for t in (*group, trace)) > _SPANS:
+        if group and spans + trace.span_count > _SPANS:
             yield group
-            group = []
+            group, spans = [], 0
         group.append(trace)
+        spans += trace.span_count
     if group:
         yield group
 
 
 async def _pages_of(
-    store: Store, project: str, traces: Sequence[Trace]
+    store: Store, project: str, traces: Sequence[_Trace]
 ) -> AsyncIterator[list[StoredSpan]]:
     parameters: dict[str, Any] = {
         "project": project,
@@ -113,7 +133,7 @@ async def _pages_of(
     last = ("", "")
     while True:
         after = {"after": last[0], "after_trace": last[1]}
-        rows = await store.query(_PAGE, {**parameters, **after})
+        rows = await store.query(_PAGE_OF_SPANS, {**parameters, **after})
         spans = [StoredSpan(*row) for row in rows]
         if spans:
             yield spans
