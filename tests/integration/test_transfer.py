@@ -225,7 +225,7 @@ def test_a_long_session_is_exported_whole(running: Running, tmp_path: Path) -> N
 
     exported = carry(running, session_id, tmp_path)
 
-    assert len(exported.splitlines()) > 10
+    assert len(exported.splitlines()) > 5
     running.assert_same(session_id)
     [row] = running.rows("sessions", TO, session_id)
     assert int(json.loads(row)["SpanCount"]) == len(many) + len(one)
