@@ -72,18 +72,8 @@ def names_types(running: processes.Pipeline, session_id: str) -> list[tuple[str,
 
 def spans_named(running: processes.Pipeline, session_id: str, name: str) -> list[dict[str, Any]]:
     """Return what is stored of the spans of a session that are called so, in their order."""
-    columns = [
-        "name",
-        "type",
-        "model",
-        "input_tokens",
-        "output_tokens",
-        "message",
-        "input",
-        "output",
-    ]
     rows = stored(running, _REPLAY, session_id)
-    return [dict(zip(columns, row, strict=True)) for row in rows if row[0] == name]
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows if row[0] == name]
 
 
 # Two calls of 20 and 30 tokens in, 10 of these cached; 5 and 7 out, 2 of these reasoning. One of 11
@@ -113,15 +103,12 @@ def test_vercel_ai_sdk_6(running: processes.Pipeline, session_id: str, tmp_path:
 
     found = session(running, session_id)
     assert found | CHAT | VERCEL_TOKENS | {"spans": 10, "errors": 2} == found
-    generate = "ai.generateText.doGenerate"
+    generate = "chat:ai.generateText.doGenerate"
     assert replayed(running, session_id) == [
-        (
-            "ai.generateText",
-            ["ai.generateText", generate, "ai.toolCall", generate],
-        ),
-        ("ai.streamText", ["ai.streamText", "ai.streamText.doStream"]),
-        ("ai.embed", ["ai.embed", "ai.embed.doEmbed"]),
-        ("ai.generateText", ["ai.generateText", "ai.generateText.doGenerate"]),
+        ("chat:ai.generateText", ["chat:ai.generateText", generate, "lookup_order", generate]),
+        ("chat:ai.streamText", ["chat:ai.streamText", "chat:ai.streamText.doStream"]),
+        ("chat:ai.embed", ["chat:ai.embed", "chat:ai.embed.doEmbed"]),
+        ("chat:ai.generateText", ["chat:ai.generateText", generate]),
     ]
     assert set(names_types(running, session_id)) == {
         ("ai.generateText", "span"),
@@ -149,7 +136,7 @@ def test_vercel_ai_sdk_7(running: processes.Pipeline, session_id: str, tmp_path:
     found = session(running, session_id)
     assert found | CHAT | VERCEL_7_TOKENS | {"spans": 14, "errors": 3} == found
     agent, embedding = "invoke_agent gpt-4o", "embeddings text-embedding-3-small"
-    tool_turn = ["step 1", "chat gpt-4o", "execute_tool lookup_order", "step 2", "chat gpt-4o"]
+    tool_turn = ["step 1", "chat gpt-4o", "lookup_order", "step 2", "chat gpt-4o"]
     assert replayed(running, session_id) == [
         (agent, [agent, *tool_turn]),
         (agent, [agent, "step 1", "chat gpt-4o"]),
@@ -179,7 +166,7 @@ def _assert_turns(traces: Sequence[tuple[Any, ...]], *, errors: int) -> None:
     assert "It arrives on Thursday." in order[6]
     assert "Thank you!" in thanks[5]
     assert "You are welcome." in thanks[6]
-    assert embedded[0].startswith(("ai.embed", "embeddings"))
+    assert "embed" in embedded[0]
     assert "And the other one?" in away[5]
 
 
@@ -226,7 +213,8 @@ def test_langfuse(running: processes.Pipeline, session_id: str, tmp_path: Path) 
     [failed] = spans_named(running, session_id, "charge")
     assert failed["message"] == "card refused"
     order, other, payment = stored(running, _TRACES, session_id)
-    assert order[5:] == ('{"question":"Where is my order?"}', "It arrives on Thursday.")
+    assert "Where is my order?" in order[5]
+    assert order[6] == "It arrives on Thursday."
     assert other[5:] == ("And the other one?", "Answer to: And the other one?")
     assert payment[5:] == ("Pay it.", "Your card was refused.")
     assert (order[3], other[3], payment[3]) == (35, 10, 0)
