@@ -80,6 +80,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "GET /api/v1/session/export": Expected(needs=VIEWER, url="/api/v1/session/export?id=s"),
     "GET /api/v1/trace": Expected(needs=VIEWER, url=f"/api/v1/trace?id={1:032x}"),
+    "GET /api/v1/trace/logs": Expected(needs=VIEWER, url=f"/api/v1/trace/logs?id={1:032x}"),
     "GET /api/v1/span": Expected(needs=VIEWER, url=f"/api/v1/span?trace={1:032x}&id={1:016x}"),
     "MOUNT /static/swagger": Expected(needs=OPEN, url="/static/swagger/swagger-ui.css"),
     "GET /docs": Expected(needs=OPEN),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-defined] # untyped
 from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from schemas.envelope import Envelope
-from schemas.landing import LANDING_PROTO, LANDING_STRUCTURE, frame
+from schemas.landing import LANDING_LOGS_STRUCTURE, LANDING_PROTO, LANDING_STRUCTURE, frame
 from tests import otlp
 from tests.model import SentSpan
 
@@ -32,6 +34,9 @@ def test_landing_fields_are_those_of_otlp() -> None:
         "Status": trace_pb2.Status.DESCRIPTOR,
         "ScopeSpans": trace_pb2.ScopeSpans.DESCRIPTOR,
         "ResourceSpans": trace_pb2.ResourceSpans.DESCRIPTOR,
+        "LogRecord": logs_pb2.LogRecord.DESCRIPTOR,
+        "ScopeLogs": logs_pb2.ScopeLogs.DESCRIPTOR,
+        "ResourceLogs": logs_pb2.ResourceLogs.DESCRIPTOR,
         "AnyValue": common_pb2.AnyValue.DESCRIPTOR,
         "KeyValue": common_pb2.KeyValue.DESCRIPTOR,
     }
@@ -55,11 +60,10 @@ def test_frames_hold_the_very_bytes() -> None:
     assert length - len(value) == rest
 
 
-def test_the_structure_names_fields_of_the_schema() -> None:
+@pytest.mark.parametrize("structure", [LANDING_STRUCTURE, LANDING_LOGS_STRUCTURE])
+def test_the_structures_name_fields_of_the_schema(structure: str) -> None:
     """What the engine is told to read is what landing.proto holds; a typo would read nothing."""
-    told = set(
-        re.findall(r"\b([a-z_]+) (?:String|Bool|U?Int\d+|Float64|Array|Tuple)", LANDING_STRUCTURE)
-    )
+    told = set(re.findall(r"\b([a-z_]+) (?:String|Bool|U?Int\d+|Float64|Array|Tuple)", structure))
     fields = {name for name, _ in _FIELD.findall(LANDING_PROTO)}
     assert told
     assert told <= fields
