@@ -26,6 +26,7 @@ _SHARED = {
     "session_columns": _read("session_columns.sql"),
     "session_figures": _read("session_figures.sql"),
     "session_rows": _read("session_rows.sql"),
+    "log_ends": _read("log_ends.sql"),
     "landing": LANDING_STRUCTURE.replace("'", "\\'"),
     "landing_logs": LANDING_LOGS_STRUCTURE.replace("'", "\\'"),
 }
@@ -63,6 +64,8 @@ RESOLVE_SESSIONS = statement("resolve_sessions")
 REFRESH_SESSIONS = statement("refresh_sessions")
 REFIGURE_SESSION = statement("refigure_session")
 END_SESSION = statement("end_session")
+END_SESSIONS = statement("end_sessions")
+TOUCH_ENDED_SESSIONS = statement("touch_ended_sessions")
 DELETE_TRACES_OF_SESSIONS = statement("delete_traces_of_sessions")
 EXPIRED_TRACES = statement("expired_traces")
 TRACES_OF_SESSION = statement("traces_of_session")

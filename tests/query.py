@@ -22,6 +22,7 @@ from tests import otlp, samples
 from tests.model import SentSpan
 from workers.batch import Batch
 from workers.inserter import Inserter
+from workers.log_resolver import LogResolver
 from workers.resolver import Resolver
 
 
@@ -59,4 +60,4 @@ async def keep_logs(
     consumed = ConsumedRecord(partition=0, offset=0, appended_at_ns=0, record=record)
     batch = Batch.of([consumed], signal)
     await Inserter(store, signal, sessions=SessionsConfig(), times=TimesConfig()).insert(batch)
-    await Resolver(store).resolve(batch.id)
+    await LogResolver(store).resolve(batch.id)

@@ -21,6 +21,7 @@ from store.client import Store
 from workers.dead_letters import DeadLetters
 from workers.housekeeping import Housekeeping
 from workers.inserter import Inserter
+from workers.log_resolver import LogResolver
 from workers.pipeline import Pipeline
 from workers.resolver import Resolver
 
@@ -65,7 +66,7 @@ def _pipeline(config: Config, store: Store, feed: Feed) -> Pipeline:
         consumer=feed.consumer,
         inserter=Inserter(store, feed.signal, sessions=config.sessions, times=config.times),
         erasing=Erasing(store),
-        resolver=Resolver(store),
+        resolver=LogResolver(store) if feed.signal.name == "logs" else Resolver(store),
         dead_letters=feed.dead_letters,
         config=config.worker,
     )
