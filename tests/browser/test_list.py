@@ -121,7 +121,7 @@ def test_exports_hold_the_sessions_that_are_listed(
 
 
 def _downloaded(page: Page, form: str, folder: Path) -> str:
-    menu = page.locator("details.menu")
+    menu = page.locator("details.menu", has_text="Export")
     if menu.get_attribute("open") is None:
         menu.locator("summary").click()
     with page.expect_download() as download:
