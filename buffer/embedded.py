@@ -25,7 +25,7 @@ from buffer.sqlite_log import PARTITION, SqliteLog
 from runtime.errors import BufferFull, BufferUnavailable
 
 ANSWER_SECONDS_MAX = 10.0
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.05
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 VALUE_BYTES_MAX = 512 * 1024 * 1024  # SQLite itself takes 1 GB
 _DISK_BYTES_MIN = 64 * 1024 * 1024
