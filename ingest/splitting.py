@@ -8,10 +8,11 @@ the request, its resource and its scope hold, unknown fields included.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from schemas.otlp.rejections import Rejections
-from schemas.otlp.signals import IN_REQUEST, IN_RESOURCE, IN_SCOPE, Signal
+from schemas.otlp.signals import IN_REQUEST, IN_RESOURCE, IN_SCOPE, Signal, alone
 from schemas.otlp.wire import length_field, submessages, varint
 
 
@@ -35,10 +36,15 @@ def split(body: bytes, signal: Signal, *, bytes_max: int, rejections: Rejections
             for begin, content, end in submessages(body, *scope, number=IN_SCOPE):
                 size = end - begin
                 if filling.size_with(size) > bytes_max:
-                    if (alone := filling.size_of_one(size)) > bytes_max:
-                        name = signal.title_of(body[content:end])
-                        found = f"{alone} bytes, and {bytes_max} are the limit"
-                        rejections.add("too_large", name=name, found=found)
+                    if (least := filling.size_of_one(size)) > bytes_max:
+                        item = body[content:end]
+                        found = f"{least} bytes, and {bytes_max} are the limit"
+                        rejections.add(
+                            "too_large",
+                            name=signal.title_of(item),
+                            found=found,
+                            alone=partial(alone, item),
+                        )
                         continue
                     yield filling.take()
                 filling.add(body[begin:end])

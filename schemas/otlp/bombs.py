@@ -16,6 +16,7 @@ from schemas.otlp.wire import submessages
 
 _ITEMS_MAX = 1_000_000
 _OBJECTS_MAX = 4_000_000
+_COMMAS_MAX = 10_000_000
 
 
 def refuse_bomb(body: bytes) -> None:
@@ -33,14 +34,16 @@ def refuse_bomb(body: bytes) -> None:
 
 def refuse_json_bomb(body: bytes) -> None:
     """
-    Look for too many objects in JSON. Braces within strings count as well: it is a bound.
+    Look for too many objects, lists and other values in JSON, by what opens and parts them. What is
+    within strings counts as well: it is a bound.
 
     Raises:
-        RequestTooLarge: there are more than four millions.
+        RequestTooLarge: there are more than four millions, or ten million values.
     """
-    if body.count(b"{") > _OBJECTS_MAX:
+    if body.count(b"{") + body.count(b"[") > _OBJECTS_MAX or body.count(b",") > _COMMAS_MAX:
         raise RequestTooLarge(
-            f"the request holds more than {_OBJECTS_MAX} JSON objects: send less at a time"
+            f"the request holds more than {_OBJECTS_MAX} objects and lists in JSON, or"
+            f" {_COMMAS_MAX} values: send less at a time"
         )
 
 

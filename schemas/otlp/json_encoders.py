@@ -19,7 +19,7 @@ from schemas.otlp.wire import FIXED32, FIXED64, LENGTH, VARINT, length_field, ta
 Encoder = Callable[[Any], bytes]  # from a field's JSON value to the whole field, tag and all
 Fields = Mapping[str, tuple[Encoder, str]]  # key → encoder, and the oneof that the field is in
 
-_HEX_NAMES = frozenset({"trace_id", "span_id", "parent_span_id"})
+_ID_BYTES = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 
 
 class WrongType(Exception):
@@ -72,8 +72,8 @@ def _compile(descriptor: Descriptor, known: dict[str, dict[str, tuple[Encoder, s
 def _encoder(field: FieldDescriptor, known: dict[str, dict[str, tuple[Encoder, str]]]) -> Encoder:
     if field.message_type is not None:
         encode = _message(field.number, _compile(field.message_type, known))
-    elif field.name in _HEX_NAMES:
-        encode = _text(_hex)(field.number)
+    elif size := _ID_BYTES.get(field.name):
+        encode = _text(_id(size))(field.number)
     else:
         encode = _SCALARS[field.type](field.number)
     return _repeated(encode) if field.is_repeated else encode
@@ -115,11 +115,32 @@ def _text(content: Encoder) -> Callable[[int], Encoder]:
     return lambda number: lambda value: length_field(number, content(value))
 
 
-def _hex(value: Any) -> bytes:
+def _id(size: int) -> Encoder:
+    """
+    Return the encoder of ids of `size` bytes: hex, or padded base64 of exactly that size, which old
+    SDKs for Swift and PHP write (opentelemetry-swift#537, opentelemetry-php#969).
+    """
+
+    def encode(value: Any) -> bytes:
+        try:
+            encoded = bytes.fromhex(value)
+        except (TypeError, ValueError):
+            return _padded_base64(value, size)
+        if len(value) != 2 * len(encoded):  # fromhex() skips whitespace
+            raise WrongType("hex digits")
+        return encoded
+
+    return encode
+
+
+def _padded_base64(value: Any, size: int) -> bytes:
     try:
-        return bytes.fromhex(value)
-    except (TypeError, ValueError):
-        raise WrongType("hex digits") from None
+        encoded = base64.b64decode(value, validate=True) if value.endswith("=") else b""
+    except (AttributeError, ValueError):
+        encoded = b""
+    if len(encoded) != size:
+        raise WrongType("hex digits")
+    return encoded
 
 
 def _base64(value: Any) -> bytes:
@@ -145,7 +166,7 @@ def _double(number: int) -> Encoder:
     head, pack = tag(number, FIXED64), struct.Struct("<d").pack
 
     def encode(value: Any) -> bytes:
-        if type(value) is bool:
+        if type(value) is bool or (type(value) is str and "_" in value):
             raise WrongType("a number")
         try:
             return head + pack(float(value))  # "NaN" and "Infinity" too
@@ -193,7 +214,10 @@ def _integer(value: Any) -> int:
         integer = int(value)
     except (TypeError, ValueError, OverflowError):
         raise WrongType("an integer") from None
-    if type(value) is bool or (type(value) is float and value != integer):
+    if type(value) is str:
+        if not (value.isascii() and value.removeprefix("-").isdigit()):  # int() takes more
+            raise WrongType("an integer")
+    elif type(value) is bool or (type(value) is float and value != integer):
         raise WrongType("an integer")
     return integer
 

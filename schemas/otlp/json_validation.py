@@ -3,13 +3,15 @@ OTLP/JSON → the same request as protobuf, by encoders that are compiled from O
 
 `google.protobuf.json_format` is five times slower and follows other rules. OTLP's (JSON Protobuf
 Encoding): ids are hex in any case, enums are integers, 64-bit integers are numbers or strings, keys
-are lowerCamelCase, and unknown ones are ignored.
+are lowerCamelCase, and unknown ones are ignored. Ids in base64, as old SDKs write them, are taken
+where they cannot be meant as hex.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -56,7 +58,7 @@ def validate_json(body: bytes, signal: Signal = TRACES) -> Validated:
         name = signal.request.DESCRIPTOR.name
         raise InvalidRequest(f"not an OTLP {name} in JSON: {error}") from error
     except RecursionError as error:
-        raise InvalidRequest("an attribute nests too deeply") from error
+        raise InvalidRequest("an attribute of a resource or scope nests too deeply") from error
     return validate(encoded, signal, rejections=rejections, repairs=repairs)
 
 
@@ -106,10 +108,28 @@ def _scope(tree: Any, signal: Signal, rejections: Rejections) -> bytes:
         try:
             encoded.append(length_field(IN_SCOPE, encode_fields(item, fields)))
         except WrongType as error:
-            named = item if isinstance(item, dict) else {}
-            name = str(named.get("name") or named.get("eventName") or "")
-            rejections.add(_REASONS.get(error.path, "json"), name=name, found=str(error))
+            _reject(item, signal, rejections, reason=_REASONS.get(error.path, "json"), found=error)
+        except RecursionError as error:
+            _reject(item, signal, rejections, reason="unreadable", found=error)
     return encode_fields(tree, signal.scopes.fields) + b"".join(encoded)
+
+
+def _reject(
+    item: Any, signal: Signal, rejections: Rejections, *, reason: str, found: Exception
+) -> None:
+    named = item if isinstance(item, dict) else {}
+    name = str(named.get("name") or named.get("eventName") or "")
+    alone = partial(_alone, item, signal)
+    rejections.add(reason, name=name, found=str(found), alone=alone)
+
+
+def _alone(item: Any, signal: Signal) -> bytes:
+    """Return a request in JSON that holds nothing but an item."""
+    scope = {signal.scopes.key: [{signal.items.key: [item]}]}
+    try:
+        return orjson.dumps({signal.resources.key: [scope]})
+    except TypeError:  # it nests deeper than orjson writes
+        return b""
 
 
 def _items(tree: Any, key: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
@@ -11,7 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 
 from schemas.otlp.rejections import Rejections
-from schemas.otlp.signals import Sifted, Signal
+from schemas.otlp.signals import Sifted, Signal, alone_message
 
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
@@ -48,9 +49,9 @@ class Logs(Signal):
                 for record in scope.log_records:
                     freed |= _clear_zeros(record)
                     if reason := self._invalid(record, in_session=in_session):
-                        rejections.add(
-                            reason, name=self.title(record), found=_found(record, reason)
-                        )
+                        name, found = self.title(record), _found(record, reason)
+                        alone = partial(alone_message, record)
+                        rejections.add(reason, name=name, found=found, alone=alone)
                     else:
                         kept.append(record)
                 accepted += len(kept)

@@ -8,7 +8,7 @@ each, and what the signal is about: its items, such as spans.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -16,11 +16,22 @@ from google.protobuf.message_factory import GetMessageClass
 
 from runtime.signals import SignalName
 from schemas.otlp.json_encoders import Fields, fields_of
-from schemas.otlp.rejections import Rejections
+from schemas.otlp.rejections import Rejections, warning
 from schemas.otlp.variants import lenient_class, limited_class
+from schemas.otlp.wire import length_field
 
 # The numbers of the fields that lead to the items.
 IN_REQUEST, IN_RESOURCE, IN_SCOPE = 1, 2, 2
+
+
+def alone(item: bytes) -> bytes:
+    """Return an encoded request that holds nothing but an encoded item."""
+    return length_field(IN_REQUEST, length_field(IN_RESOURCE, length_field(IN_SCOPE, item)))
+
+
+def alone_message(item: Any) -> bytes:
+    """Return an encoded request that holds nothing but an item."""
+    return alone(item.SerializePartialToString())
 
 
 class Sifted(NamedTuple):
@@ -61,12 +72,19 @@ class Signal(ABC):
         """Return what will hold the items of one request that are left out."""
         return Rejections(item=self.item, reasons=self.reasons)
 
-    def response_to(self, rejections: Rejections, *, received: int) -> Any:
-        """OTLP (Partial Success): the field is unset where all items were accepted."""
+    def response_to(
+        self, rejections: Rejections, *, received: int, repairs: Iterable[str] = ()
+    ) -> Any:
+        """
+        OTLP (Full Success, Partial Success): the field is unset where all items were accepted, but
+        for a warning, which comes with none rejected.
+        """
         response = self.response()
         if rejections.total:
             setattr(response.partial_success, self._rejected, rejections.total)
             response.partial_success.error_message = rejections.message(received=received)
+        elif told := warning(repairs):
+            response.partial_success.error_message = told
         return response
 
     def title_of(self, encoded: bytes) -> str:

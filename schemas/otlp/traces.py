@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -11,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from schemas.otlp.rejections import Rejections
-from schemas.otlp.signals import Sifted, Signal
+from schemas.otlp.signals import Sifted, Signal, alone_message
 
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
@@ -48,7 +49,8 @@ class Traces(Signal):
             for span in scope.spans[::-1]:  # the last version comes first
                 trace_id, span_id, parent_span_id = span.trace_id, span.span_id, span.parent_span_id
                 if reason := _invalid(trace_id, span_id, parent_span_id):
-                    rejections.add(reason, name=span.name, found=_found(span, reason))
+                    found, alone = _found(span, reason), partial(alone_message, span)
+                    rejections.add(reason, name=span.name, found=found, alone=alone)
                     continue
                 if parent_span_id == _NO_SPAN:
                     span.ClearField("parent_span_id")

@@ -2,7 +2,8 @@
 Validation: from the bytes of a request to the bytes that are published.
 
 When all is well these are the very same bytes, after one parse and one look at each item's ids.
-An invalid item is left out alone; what the store could not hold is repaired (repair.py).
+An invalid item is left out alone; what the store could not hold is repaired (repair.py), and what
+cannot even be read is cut out (unreadable.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from schemas.otlp.rejections import Rejections
 from schemas.otlp.repair import flatten_nested, replace_invalid_utf8
 from schemas.otlp.signals import Signal
 from schemas.otlp.traces import TRACES
+from schemas.otlp.unreadable import without_unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,10 @@ def validate(
     refuse_bomb(body)
     rejections = rejections or signal.rejections()
     already_rejected = rejections.total
-    request, repaired = _parse(body, signal)
+    try:
+        request, repaired = _parse(body, signal)
+    except DecodeError as error:
+        request, repaired = _parse_the_rest(body, signal, rejections, error)
     sifted = signal.sift(request, rejections)
     repaired += sifted.repairs
     if repaired or sifted.superseded or rejections.total > already_rejected:
@@ -73,21 +78,41 @@ def validate(
 
 
 def _parse(body: bytes, signal: Signal) -> tuple[Any, list[str]]:
-    """Return the request as a message that the store can hold, and what was repaired in it."""
+    """
+    Return the request as a message that the store can hold, and what was repaired in it.
+
+    Raises:
+        DecodeError: it is no such request, or a value nests too deeply.
+    """
     repairs = []
     try:
+        request = signal.limited.FromString(body)
+    except DecodeError:
+        request = signal.limited.FromString(replace_invalid_utf8(body, signal))
+        repairs.append("utf8")
+    if not request.IsInitialized():
+        flatten_nested(request, signal)
+        repairs.append("nesting")
+    return request, repairs
+
+
+def _parse_the_rest(
+    body: bytes, signal: Signal, rejections: Rejections, error: DecodeError
+) -> tuple[Any, list[str]]:
+    """Return what _parse() does, of a request without the items that cannot be read."""
+
+    def is_readable(request: bytes) -> bool:
         try:
-            request = signal.limited.FromString(body)
+            _parse(request, signal)
         except DecodeError:
-            request = signal.limited.FromString(replace_invalid_utf8(body, signal))
-            repairs.append("utf8")
-        if not request.IsInitialized():
-            flatten_nested(request, signal)
-            repairs.append("nesting")
-    except DecodeError as error:
+            return False
+        return True
+
+    try:
+        return _parse(without_unreadable(body, rejections, is_readable), signal)
+    except DecodeError:
         raise InvalidRequest(
             f"not an OTLP {signal.request.DESCRIPTOR.name} (or nested more than 100 messages deep):"
             f" send the {signal.item}s of an OTLP exporter, as protobuf or JSON, to"
             f" /v1/{signal.name}"
         ) from error
-    return request, repairs

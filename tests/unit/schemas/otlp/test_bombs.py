@@ -51,5 +51,5 @@ def test_leaves_what_is_cut_off_to_the_parser(tail: bytes) -> None:
 
 def test_refuses_four_million_json_objects() -> None:
     """They are counted before they are made."""
-    with pytest.raises(RequestTooLarge, match="JSON objects"):
+    with pytest.raises(RequestTooLarge, match="objects and lists in JSON"):
         validate_json(b'{"resourceSpans":[' + b"{}," * _OBJECTS_MAX + b"{}]}")

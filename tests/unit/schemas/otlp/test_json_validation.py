@@ -18,9 +18,8 @@ from runtime.errors import InvalidRequest
 from schemas.otlp.json_validation import _request, validate_json
 from schemas.otlp.traces import TRACES
 from tests import samples
+from tests.otlp_json import IDS, body_of
 from tests.samples import spans_of
-
-IDS = {"traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174"}
 
 # opentelemetry-proto's examples/trace.json
 EXAMPLE = {
@@ -56,11 +55,6 @@ EXAMPLE = {
         }
     ]
 }
-
-
-def body_of(*spans: object) -> bytes:
-    """Return a request in JSON."""
-    return orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
 
 
 def only_span(**fields: object) -> Span:
@@ -145,7 +139,9 @@ def test_ignores_unknown_keys_and_snake_case() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason", "told"),
     [
-        ({"traceId": "W47/95gDgQPSabYzgT/GDA=="}, "trace_id", "traceId must be hex digits"),
+        ({"traceId": "W47/95gDgQPSabYzgT/GDA"}, "trace_id", "traceId must be hex digits"),
+        ({"traceId": "W47/95gDgQM="}, "trace_id", "traceId must be hex digits"),
+        ({"traceId": "5B8EFFF7 98038103 D269B633 813FC60C"}, "trace_id", "must be hex digits"),
         ({"traceId": "00"}, "trace_id", "trace_id 00"),
         ({"traceId": None}, "trace_id", "trace_id is empty"),
         ({"spanId": 7}, "span_id", "spanId must be hex digits"),
@@ -155,6 +151,9 @@ def test_ignores_unknown_keys_and_snake_case() -> None:
         ({"kind": "2"}, "json", "kind must be an integer"),
         ({"startTimeUnixNano": -1}, "json", "startTimeUnixNano must be an integer from 0"),
         ({"startTimeUnixNano": "soon"}, "json", "startTimeUnixNano must be an integer"),
+        ({"startTimeUnixNano": "1_000"}, "json", "startTimeUnixNano must be an integer"),
+        ({"startTimeUnixNano": " 1"}, "json", "startTimeUnixNano must be an integer"),
+        ({"startTimeUnixNano": "\u0663"}, "json", "startTimeUnixNano must be an integer"),
         ({"endTimeUnixNano": 2**63 * 2.0}, "json", "endTimeUnixNano must be an integer from 0"),
         ({"endTimeUnixNano": True}, "json", "endTimeUnixNano must be an integer"),
         ({"flags": 1.5}, "json", "flags must be an integer"),
@@ -230,15 +229,43 @@ def test_repairs_text_that_is_no_unicode(raw: bytes, expected: str) -> None:
     assert validated.repairs == (set() if "\ufffd" not in expected else {"utf8"})
 
 
-def test_refuses_endless_nesting() -> None:
-    """A value that nests as deeply as JSON may is refused like its protobuf counterpart."""
-    value = b'{"arrayValue":{"values":[' * 300 + b"{}" + b"]}}" * 300
-    body = body_of({**IDS, "attributes": [{"key": "k", "value": 0}]}).replace(
-        b'"value":0', b'"value":' + value
-    )
+def nested(depth: int) -> bytes:
+    """Return a request of a plain span, and of one with an array in an array in …"""
+    value = b'{"arrayValue":{"values":[' * depth + b"{}" + b"]}}" * depth
+    spans = {**IDS, "name": "good"}, {**IDS, "attributes": [{"key": "k", "value": 0}]}
+    return body_of(*spans).replace(b'"value":0', b'"value":' + value)
 
-    with pytest.raises(InvalidRequest):
-        validate_json(body)
+
+@pytest.mark.parametrize("depth", [60, 300])
+def test_rejects_a_span_that_nests_too_deeply_alone(depth: int) -> None:
+    """Deeper than protobuf may, or even than can be converted to it."""
+    validated = validate_json(nested(depth))
+
+    assert [span.name for span in spans_of(validated.body)] == ["good"]
+    assert validated.rejections.counts == {"unreadable": 1}
+
+
+def test_refuses_json_without_end() -> None:
+    """What nests deeper than any reader of JSON goes is none."""
+    with pytest.raises(InvalidRequest, match="not JSON"):
+        validate_json(nested(100_000))
+
+
+def test_reads_ids_in_base64_where_they_cannot_be_hex() -> None:
+    """Old SDKs for Swift and PHP write them as protobuf's own JSON does."""
+    span = only_span(traceId="W47/95gDgQPSabYzgT/GDA==", spanId="7uGbfsPBsXQ=", parentSpanId="")
+
+    assert span.trace_id.hex() == "5b8efff798038103d269b633813fc60c"
+    assert (span.span_id.hex(), span.parent_span_id) == ("eee19b7ec3c1b174", b"")
+
+
+def test_keeps_what_was_rejected_as_it_came() -> None:
+    """The operator sees the JSON that the sender wrote."""
+    bad = {"traceId": "xyz", "spanId": 7, "name": "bad"}
+
+    (rejected,) = validate_json(body_of({**IDS}, bad)).rejections.by_reason()
+
+    assert rejected.sample == body_of(bad)
 
 
 KEYS = (

@@ -32,6 +32,6 @@ def test_is_short_however_long_names_are() -> None:
     """A message takes a kilobyte at most, of valid UTF-8."""
     rejections = TRACES.rejections()
     for reason in [*TRACES.reasons, "json", "too_large"]:
-        rejections.add(reason, name="é" * 10_000, found="\U0001f600" * 10_000)
+        rejections.add(reason, name="é" * 10_000, found="\U0001f600" * 10_000, alone=bytes)
 
     assert len(rejections.message(received=10).encode()) <= 1024

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from runtime.errors import InvalidRequest
+from schemas.otlp.signals import alone
 from schemas.otlp.validation import validate
 from schemas.otlp.wire import length_field
 from tests import samples
@@ -102,16 +103,50 @@ def test_refuses_what_is_no_request(body: bytes) -> None:
         validate(body)
 
 
-def test_refuses_values_nested_deeper_than_protobuf_reads() -> None:
-    """Protobuf's limit is 100 messages."""
+def nested(levels: int) -> bytes:
+    """Return an encoded attribute with an array in an array in …"""
     value = b""
-    for _ in range(60):
-        value = length_field(5, length_field(1, value))  # an array in an array
-    attribute = length_field(1, b"deep") + length_field(2, value)
-    body = length_field(1, length_field(1, length_field(1, attribute)))  # of the resource
+    for _ in range(levels):
+        value = length_field(5, length_field(1, value))
+    return length_field(1, b"deep") + length_field(2, value)
+
+
+def test_refuses_resources_nested_deeper_than_protobuf_reads() -> None:
+    """Protobuf's limit is 100 messages."""
+    body = length_field(1, length_field(1, length_field(1, nested(60))))
 
     with pytest.raises(InvalidRequest, match="100 messages deep"):
         validate(body)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"\xff", length_field(9, nested(60)), length_field(9, b"\xff"), b"\x2a\x05ab"],
+    ids=["no protobuf", "too deep", "no attribute", "cut off"],
+)
+def test_rejects_spans_that_cannot_be_read_alone(broken: bytes) -> None:
+    """The spans around them are published, whatever scope they are in."""
+    unreadable = span(2).SerializeToString() + broken
+    scopes = [
+        length_field(2, length_field(2, span(1).SerializeToString()) + length_field(2, unreadable)),
+        length_field(2, length_field(2, span(3).SerializeToString())),
+    ]
+
+    validated = validate(length_field(1, b"".join(scopes)))
+
+    assert spans_of(validated.body) == [span(1), span(3)]
+    assert validated.rejections.counts == {"unreadable": 1}
+    assert "that cannot be read" in validated.rejections.message(received=3)
+    (rejected,) = validated.rejections.by_reason()
+    assert rejected.sample == alone(unreadable)
+
+
+def test_refuses_a_request_of_which_hardly_anything_can_be_read() -> None:
+    """Each is looked at alone, and nobody is to have us do that for long."""
+    spans = length_field(2, b"\xff") * 1001 + length_field(2, span(1).SerializeToString())
+
+    with pytest.raises(InvalidRequest):
+        validate(length_field(1, length_field(2, spans)))
 
 
 @given(st.binary(max_size=200) | samples.requests.map(lambda message: message.SerializeToString()))
