@@ -62,10 +62,13 @@ class EmbeddedProducer:
 
     value_bytes_max = VALUE_BYTES_MAX
 
-    def __init__(self, log: SqliteLog, path: Path, *, log_bytes_max: int) -> None:
+    def __init__(
+        self, log: SqliteLog, path: Path, *, log_bytes_max: int, records_max: int | None
+    ) -> None:
         self._log = log
         self._path = path
         self._log_bytes_max = log_bytes_max
+        self._records_max = records_max
         self._loop = asyncio.get_running_loop()
         self._pending: SimpleQueue[_Append | None] = SimpleQueue()
         self._pending_bytes = 0
@@ -75,10 +78,13 @@ class EmbeddedProducer:
         threading.Thread(target=self._write, name="log-producer", daemon=True).start()
 
     @classmethod
-    async def open(cls, path: Path, *, log_bytes_max: int) -> Self:
-        """Open the log at `path`, or a new one. It takes records up to `log_bytes_max` in all."""
+    async def open(cls, path: Path, *, log_bytes_max: int, records_max: int | None = None) -> Self:
+        """
+        Open the log at `path`, or a new one. It takes records up to `log_bytes_max` in all, and
+        past `records_max` forgets the oldest for each new one, read or not.
+        """
         log = await asyncio.to_thread(SqliteLog, path)
-        return cls(log, path, log_bytes_max=log_bytes_max)
+        return cls(log, path, log_bytes_max=log_bytes_max, records_max=records_max)
 
     async def append(self, record: Record) -> None:
         """Return once the record is on the disk."""
@@ -164,6 +170,8 @@ class EmbeddedProducer:
             fits = self._log.append(
                 [append.record for append in appends], value_bytes_max=self._log_bytes_max
             )
+            if self._records_max is not None:
+                self._log.forget(records_max=self._records_max)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the tasks that wait
             return [error] * len(appends)
         return [None if fit else BufferFull(self._full) for fit in fits]

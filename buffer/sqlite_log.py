@@ -145,6 +145,11 @@ class SqliteLog:
                 (removed_bytes, next_offset),
             )
 
+    def forget(self, *, records_max: int) -> None:
+        """Remove the oldest records, read or not, of more than so many."""
+        if (too_many := self.backlog().records - records_max) > 0:
+            self.commit(self.committed_offset() + too_many)
+
     def committed_offset(self) -> Offset:
         """Return where a new consumer starts."""
         with _translated(self._path):

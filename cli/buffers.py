@@ -14,7 +14,7 @@ from runtime import checks
 from runtime.config import Config, KafkaBufferConfig
 from runtime.signals import SignalName
 
-Log = Literal["spans", "logs", "dead_letters"]
+Log = Literal["spans", "logs", "dead_letters", "rejected"]
 
 # Where each signal waits to be stored.
 LOGS: Mapping[SignalName, Log] = {"traces": "spans", "logs": "logs"}
@@ -23,7 +23,11 @@ _FILES: dict[Log, str] = {
     "spans": "otlp_spans.db",
     "logs": "otlp_logs.db",
     "dead_letters": "otlp_spans.dead.db",
+    "rejected": "otlp_spans.rejected.db",
 }
+# Nobody consumes what is there to be looked at: of such a log the newest records are kept. Kafka
+# forgets them by the retention of its topics.
+_RECORDS_MAX: dict[Log, int] = {"rejected": 1000}
 
 
 async def open_producer(config: Config, log: Log) -> Producer:
@@ -39,7 +43,9 @@ async def open_producer(config: Config, log: Log) -> Producer:
 
         return await KafkaProducer.open(_kafka(config, log))
     log_bytes_max = config.buffer.embedded.value_bytes_max
-    return await EmbeddedProducer.open(_path(config, log), log_bytes_max=log_bytes_max)
+    return await EmbeddedProducer.open(
+        _path(config, log), log_bytes_max=log_bytes_max, records_max=_RECORDS_MAX.get(log)
+    )
 
 
 async def open_consumer(config: Config, log: Log) -> Consumer:
@@ -88,6 +94,12 @@ def _kafka(config: Config, log: Log) -> KafkaBufferConfig:
     # Groups of their own: who reads the one must not make those share out anew who read the other.
     if log == "logs":
         others = {"topic": kafka.logs_topic, "group": f"{kafka.group}.logs"}
+    elif log == "rejected":
+        others = {
+            "topic": f"{kafka.topic}.rejected",
+            "group": f"{kafka.group}.rejected",
+            "instance_id": "",
+        }
     else:
         others = {"topic": kafka.dead_topic, "group": f"{kafka.group}.dead", "instance_id": ""}
     return kafka.model_copy(update=others)

@@ -1,4 +1,7 @@
-"""`sessiontrail dead-letters`: what the store could not read, looked at, replayed, dropped."""
+"""
+`sessiontrail dead-letters`: what the store could not read, looked at, replayed, dropped; and what
+ingest rejected, looked at and dropped.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,13 @@ from runtime import lifecycle, logging
 from runtime.config import Config
 
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...")
+_rejected = click.option(
+    "--rejected",
+    "kind",
+    flag_value="rejected",
+    default="dead_letters",
+    help="What ingest refused for good, instead: a letter for each project and reason.",
+)
 _all = click.option("--all", "everything", is_flag=True, help="All that wait now.")
 
 
@@ -48,12 +58,13 @@ def dead_letters() -> None:
 
 @dead_letters.command("list")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+@_rejected
 @_handles_letters
-def list_(config: Config, *, as_json: bool) -> None:
+def list_(config: Config, *, as_json: bool, kind: letters.Kind) -> None:
     """List what waits: where each record came from, and why it is there."""
 
     async def rows() -> list[dict[str, Any]]:
-        return [letter_text.as_dict(letter) async for letter in letters.letters(config)]
+        return [letter_text.as_dict(letter) async for letter in letters.letters(config, kind)]
 
     found = lifecycle.run(rows())
     if as_json:
@@ -63,16 +74,17 @@ def list_(config: Config, *, as_json: bool) -> None:
         width = shutil.get_terminal_size((160, 0)).columns
         click.echo("\n".join(letter_text.as_table(found, width=width)))
     else:
-        click.echo("no dead letters")
+        click.echo("nothing was rejected" if kind == "rejected" else "no dead letters")
 
 
 @dead_letters.command()
 @click.argument("letter_id", metavar="ID")
 @click.option("--raw", type=click.File("wb"), help="Write the record's bytes there, and no more.")
+@_rejected
 @_handles_letters
-def show(config: Config, *, letter_id: str, raw: IO[bytes] | None) -> None:
+def show(config: Config, *, letter_id: str, raw: IO[bytes] | None, kind: letters.Kind) -> None:
     """Show one letter: error, headers and content in full."""
-    letter = lifecycle.run(letters.find(config, letter_id))
+    letter = lifecycle.run(letters.find(config, letter_id, kind))
     if raw:
         raw.write(letter.record.value)
     else:
@@ -98,22 +110,29 @@ def replay(config: Config, *, ids: Sequence[str], everything: bool) -> None:
 @_ids
 @_all
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@_rejected
 @_handles_letters
-def drop(config: Config, *, ids: Sequence[str], everything: bool, yes: bool) -> None:
+def drop(
+    config: Config, *, ids: Sequence[str], everything: bool, yes: bool, kind: letters.Kind
+) -> None:
     """Remove letters for good."""
-    chosen, waiting = _choose(config, ids, everything=everything)
+    chosen, waiting = _choose(config, ids, everything=everything, kind=kind)
     if everything and chosen and not yes:
         click.confirm(f"Drop {_count(chosen)} for good?", abort=True, err=True)
-    lifecycle.run(letters.take_out(config, waiting, chosen, to="nowhere"))
+    lifecycle.run(letters.take_out(config, waiting, chosen, to="nowhere", kind=kind))
     click.echo(f"dropped {_count(chosen)}")
 
 
 def _choose(
-    config: Config, ids: Sequence[str], *, everything: bool
+    config: Config,
+    ids: Sequence[str],
+    *,
+    everything: bool,
+    kind: letters.Kind = "dead_letters",
 ) -> tuple[frozenset[str], letters.Waiting]:
     if bool(ids) == everything:
         raise click.UsageError("Give either ids, as 'list' shows them, or --all.")
-    waiting = lifecycle.run(letters.look(config))
+    waiting = lifecycle.run(letters.look(config, kind))
     waiting.require(frozenset(ids))
     return frozenset(waiting.labels if everything else ids), waiting
 

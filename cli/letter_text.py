@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 
 from cli.letters import Letter
-from schemas.envelope import SPANS
+from schemas.envelope import PROJECT, SPANS
 from schemas.otlp.json_validation import is_json
 
 _ERROR_WIDTH_MIN = 20
@@ -23,7 +23,7 @@ _ID_KEYS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 def as_table(letters: Sequence[dict[str, Any]], *, width: int) -> Iterator[str]:
     """Yield lines for rows of as_dict(): errors are cut to what fits into `width`, ids never."""
-    rows: list[tuple[str, ...]] = [("id", "time", "reason", "spans", "bytes", "error")]
+    rows: list[tuple[str, ...]] = [("id", "time", "project", "reason", "spans", "bytes", "error")]
     for letter in letters:
         values = ("" if letter[key] is None else str(letter[key]) for key in rows[0])
         rows.append(tuple(" ".join(_printable(value).split()) for value in values))
@@ -41,6 +41,7 @@ def as_dict(letter: Letter) -> dict[str, Any]:
     return {
         "id": label.id,
         "time": _time(label.dead_ns),
+        "project": _text(letter.record.headers.get(PROJECT, b"")),
         "reason": label.reason,
         "spans": int(spans) if spans.isdigit() else None,
         "bytes": len(letter.record.value),

@@ -1,6 +1,6 @@
 """
 The dead letters as an operator handles them: found, replayed, dropped. Through the port alone,
-whichever log it is.
+whichever log it is. What ingest rejected is found and dropped in the same way, in a log of its own.
 
 A log gives its records in order and forgets them in order, so taking some letters out means to
 append the others anew before their old place is committed. A crash in between leaves letters twice,
@@ -21,13 +21,15 @@ from buffer.port import ConsumedRecord, Consumer, Offset, Partition, Record, nex
 from cli.buffers import LOGS, Log, name_of, open_consumer, open_producer
 from runtime.config import Config
 from runtime.errors import BufferUnavailable, NoSuchDeadLetter
-from schemas.dead_letter import DeadLetter, original_headers
+from schemas.dead_letter import OFFSET, PARTITION, DeadLetter, original_headers
 
 _CHUNK_BYTES = 16 * 2**20
 _CHUNK_SECONDS = 0.2
 # A consumer of Kafka may have to wait for one that died before it.
 _SILENCE_SECONDS_MAX = 30.0
 _UNAVAILABLE_SECONDS_MAX = 10.0
+
+Kind = Literal["dead_letters", "rejected"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,9 +66,11 @@ class Waiting:
             raise NoSuchDeadLetter(_missing(*missing))
 
 
-async def letters(config: Config, waiting: Waiting | None = None) -> AsyncGenerator[Letter]:
+async def letters(
+    config: Config, kind: Kind = "dead_letters", waiting: Waiting | None = None
+) -> AsyncGenerator[Letter]:
     """
-    Yield every letter that waits, once, and note in `waiting` what was seen.
+    Yield every letter of a kind that waits, once, and note in `waiting` what was seen.
 
     Raises:
         ConfigError: another command has the embedded log's one place for a consumer.
@@ -74,46 +78,51 @@ async def letters(config: Config, waiting: Waiting | None = None) -> AsyncGenera
     """
     waiting = waiting or Waiting()
     async with AsyncExitStack() as opened:
-        producer = await open_producer(config, "dead_letters")
+        producer = await open_producer(config, kind)
         opened.push_async_callback(producer.close)
-        consumer = await open_consumer(config, "dead_letters")
+        consumer = await open_consumer(config, kind)
         opened.push_async_callback(consumer.close)
         while waiting.records < (await _patiently(producer.backlog)).records:
             records = await _consume(consumer)
             waiting.records += len(records)
             waiting.ends |= next_offsets(records)
             for consumed in records:
-                letter = _read(config, consumed)
+                letter = _read(config, kind, consumed)
                 if letter.label.id not in waiting.labels:
                     waiting.labels[letter.label.id] = letter.label
                     yield letter
 
 
-async def find(config: Config, letter_id: str) -> Letter:
+async def find(config: Config, letter_id: str, kind: Kind = "dead_letters") -> Letter:
     """
-    Return a letter.
+    Return a letter of a kind.
 
     Raises:
         NoSuchDeadLetter: it does not wait.
         ConfigError, BufferUnavailable: as letters() does.
     """
-    async with aclosing(letters(config)) as waiting:
+    async with aclosing(letters(config, kind)) as waiting:
         async for letter in waiting:
             if letter.label.id == letter_id:
                 return letter
     raise NoSuchDeadLetter(_missing(letter_id))
 
 
-async def look(config: Config) -> Waiting:
+async def look(config: Config, kind: Kind = "dead_letters") -> Waiting:
     """Return what waits. Raises what letters() does."""
     waiting = Waiting()
-    async for _ in letters(config, waiting):
+    async for _ in letters(config, kind, waiting):
         pass
     return waiting
 
 
 async def take_out(
-    config: Config, waiting: Waiting, ids: frozenset[str], *, to: Literal["their logs", "nowhere"]
+    config: Config,
+    waiting: Waiting,
+    ids: frozenset[str],
+    *,
+    to: Literal["their logs", "nowhere"],
+    kind: Kind = "dead_letters",
 ) -> None:
     """
     Take letters out of those that waited, and append their records to the logs that they came from,
@@ -128,9 +137,9 @@ async def take_out(
         for log in LOGS.values():
             logs[log] = await open_producer(config, log)
             opened.push_async_callback(logs[log].close)
-        dead_letters = await open_producer(config, "dead_letters")
-        opened.push_async_callback(dead_letters.close)
-        consumer = await open_consumer(config, "dead_letters")
+        kept = await open_producer(config, kind)
+        opened.push_async_callback(kept.close)
+        consumer = await open_consumer(config, kind)
         opened.push_async_callback(consumer.close)
         done: set[str] = set()
         left = waiting.records
@@ -143,11 +152,11 @@ async def take_out(
                 if consumed.offset < waiting.ends.get(consumed.partition, 0)
             ]
             for consumed in records:
-                letter = _read(config, consumed)
+                letter = _read(config, kind, consumed)
                 if letter.label.id in done:
                     continue
                 if letter.label.id not in ids:
-                    await _patiently(dead_letters.append, letter.as_record())
+                    await _patiently(kept.append, letter.as_record())
                 elif to == "their logs":
                     log = home_of(config, letter.label)
                     await _patiently(logs[log].append, letter.record)
@@ -158,7 +167,10 @@ async def take_out(
 
 def home_of(config: Config, label: DeadLetter) -> Log:
     """Return the log that a letter came from; that of the spans has had other names maybe."""
-    return "logs" if label.topic == name_of(config, "logs") else "spans"
+    if label.topic == name_of(config, "spans"):
+        return "spans"
+    # What ingest rejected has come from none, and tells its signal instead.
+    return "logs" if label.topic in {name_of(config, "logs"), "logs"} else "spans"
 
 
 async def _consume(consumer: Consumer) -> list[ConsumedRecord]:
@@ -187,8 +199,10 @@ async def _patiently(call: Callable[P, Awaitable[T]], *arguments: P.args, **name
     return await retrying(call, *arguments, **named)
 
 
-def _read(config: Config, consumed: ConsumedRecord) -> Letter:
-    headers = consumed.record.headers
+def _read(config: Config, kind: Kind, consumed: ConsumedRecord) -> Letter:
+    found_at = {PARTITION: consumed.partition, OFFSET: consumed.offset}
+    own = {name: str(value).encode() for name, value in found_at.items()}
+    headers = {**(own if kind == "rejected" else {}), **consumed.record.headers}
     try:
         label = DeadLetter.from_headers(headers)
     except ValueError as error:
@@ -196,7 +210,7 @@ def _read(config: Config, consumed: ConsumedRecord) -> Letter:
         label = DeadLetter(
             reason="foreign",
             error=f"the log of the dead letters has a record that is none: {error}",
-            topic=name_of(config, "dead_letters"),
+            topic=name_of(config, kind),
             partition=consumed.partition,
             offset=consumed.offset,
             dead_ns=consumed.appended_at_ns,

@@ -58,7 +58,11 @@ async def _receive(config: Config, member: str | None) -> None:
         for signal, name in LOGS.items():
             producers[signal] = await open_producer(config, name)
             stack.push_async_callback(producers[signal].close)
-        await stack.enter_async_context(service.serve(config, producers, share_ports=bool(member)))
+        rejected = await open_producer(config, "rejected")
+        stack.push_async_callback(rejected.close)
+        await stack.enter_async_context(
+            service.serve(config, producers, rejected=rejected, share_ports=bool(member))
+        )
         await stop.wait()
 
 

@@ -19,9 +19,11 @@ from typing import Any, Literal
 from buffer.port import Producer
 from ingest.admission import Gate, Request
 from ingest.publisher import Publisher
+from ingest.rejected import Rejected
 from ingest.stamp import Stamp
 from runtime import events
 from runtime.config import IngestConfig
+from runtime.errors import InvalidRequest
 from runtime.signals import SignalName
 from schemas.otlp.json_validation import validate_json
 from schemas.otlp.signals import Signal
@@ -36,8 +38,11 @@ _INLINE_BYTES_MAX = 512 * 1024
 class Receiver:
     """Takes requests from all transports of a process, and publishes them."""
 
-    def __init__(self, producers: Mapping[SignalName, Producer], config: IngestConfig) -> None:
-        """`producers` are where each signal goes."""
+    def __init__(
+        self, producers: Mapping[SignalName, Producer], config: IngestConfig, *, rejected: Rejected
+    ) -> None:
+        """`producers` are where each signal goes, `rejected` is told what goes nowhere."""
+        self._rejected = rejected
         self._publishers = {
             signal: Publisher(producer, seconds_max=config.publish_seconds_max)
             for signal, producer in producers.items()
@@ -69,14 +74,21 @@ class Receiver:
         """
         started = time.perf_counter()
         received_ns = self._stamp.next_ns()  # receive
-        validated = await self._validate(body, signal, encoding)  # validate
+        try:
+            validated = await self._validate(body, signal, encoding)  # validate
+        except InvalidRequest as error:
+            self._rejected.note_request(error, body, signal.name, project=project)
+            raise
         request.signal, request.items = signal.name, validated.received
         if validated.published:
             validated = await self._publishers[signal.name].publish(  # publish
                 validated, signal, project=project, received_ns=received_ns
             )
         _count(request, signal, validated, seconds=time.perf_counter() - started)
-        return signal.response_to(validated.rejections, received=validated.received)
+        self._rejected.note_items(validated.rejections, signal.name, project=project)
+        return signal.response_to(
+            validated.rejections, received=validated.received, repairs=validated.repairs
+        )
 
     async def _validate(self, body: bytes, signal: Signal, encoding: Encoding) -> Validated:
         check = validate_json if encoding == "json" else validate

@@ -14,6 +14,7 @@ from ingest.grpc_receiver import GrpcReceiver
 from ingest.http_receiver import HttpReceiver
 from ingest.readiness import Readiness
 from ingest.receiver import Receiver
+from ingest.rejected import Rejected
 from ingest.senders import Senders
 from runtime import checks
 from runtime.config import Config
@@ -35,7 +36,11 @@ class IngestService:
 
 @asynccontextmanager
 async def serve(
-    config: Config, producers: Mapping[SignalName, Producer], *, share_ports: bool = False
+    config: Config,
+    producers: Mapping[SignalName, Producer],
+    *,
+    rejected: Producer,
+    share_ports: bool = False,
 ) -> AsyncIterator[IngestService]:
     """
     Receive for as long as the context lasts. Leaving it stops accepting and finishes the requests
@@ -44,6 +49,7 @@ async def serve(
     Args:
         config: the settings.
         producers: where each signal goes.
+        rejected: where letters about what was refused for good go.
         share_ports: whether other processes of the same pipeline listen on the same ports. Two
             pipelines on one port would each get some of the spans, and nobody would be told: the
             caller sees to it that there is one.
@@ -57,7 +63,8 @@ async def serve(
     checks.refuse(checks.ingest(config))
     # Each request waits no longer than that for the buffer; a second is left to answer it.
     grace_seconds = ingest.publish_seconds_max + 1.0
-    receiver = Receiver(producers, ingest)
+    letters = Rejected(rejected)
+    receiver = Receiver(producers, ingest, rejected=letters)
     senders = Senders(keys)
     signals = (TRACES, Logs(config.sessions.keys))
     grpc = GrpcReceiver(receiver, senders, ingest, signals, share_port=share_ports)
@@ -70,11 +77,12 @@ async def serve(
     http = HttpReceiver(
         receiver, senders, ingest, waits_for, signals=signals, share_port=share_ports
     )
-    try:
-        await grpc.start()
-        await http.start(grace_seconds)
-        log.info("ingest_started", grpc_port=grpc.port, http_port=http.port)
-        yield IngestService(grpc_port=grpc.port, http_port=http.port)
-    finally:
-        await asyncio.gather(grpc.stop(grace_seconds), http.stop())
-        log.info("ingest_stopped")
+    async with letters.written():
+        try:
+            await grpc.start()
+            await http.start(grace_seconds)
+            log.info("ingest_started", grpc_port=grpc.port, http_port=http.port)
+            yield IngestService(grpc_port=grpc.port, http_port=http.port)
+        finally:
+            await asyncio.gather(grpc.stop(grace_seconds), http.stop())
+            log.info("ingest_stopped")

@@ -72,6 +72,11 @@ def foreign_items_rejected(
     )
 
 
+def rejected_letters_wait(*, error: str) -> None:
+    """What was rejected cannot be written down for the operator now; the counters have it."""
+    _log_sometimes(log.warning, "rejected_letters_wait", error=error)
+
+
 def _count_rejected(signal: SignalName, reasons: Mapping[str, int]) -> None:
     for reason, count in reasons.items():
         metrics.REJECTED[signal].labels(reason).inc(count)

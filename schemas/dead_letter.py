@@ -18,7 +18,7 @@ OFFSET = "sessiontrail-dead-offset"
 TIME = "sessiontrail-dead-unix-nano"
 
 _OURS = frozenset({REASON, ERROR, TOPIC, PARTITION, OFFSET, TIME})
-_ERROR_BYTES_MAX = 2048
+ERROR_BYTES_MAX = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class DeadLetter:
         return {
             **original,
             REASON: self.reason.encode(),
-            ERROR: self.error.encode()[:_ERROR_BYTES_MAX],
+            ERROR: self.error.encode()[:ERROR_BYTES_MAX],
             TOPIC: self.topic.encode(),
             PARTITION: str(self.partition).encode(),
             OFFSET: str(self.offset).encode(),

@@ -13,6 +13,7 @@ from buffer.port import Backlog, Producer, Record
 from ingest.service import IngestService, serve
 from runtime.config import Config
 from runtime.errors import BufferFull, BufferUnavailable
+from runtime.signals import SignalName
 
 
 class RecordingProducer:
@@ -59,12 +60,18 @@ class RecordingProducer:
 
 @asynccontextmanager
 async def running_ingest(
-    producer: Producer, *, keys_file: Path = Path(os.devnull), **settings: object
+    producer: Producer,
+    *,
+    rejected: Producer | None = None,
+    keys_file: Path = Path(os.devnull),
+    **settings: object,
 ) -> AsyncIterator[IngestService]:
     """Run a real ingest on free ports, with these settings of its section, without project keys."""
+    rejected = rejected or RecordingProducer()
     free: dict[str, object] = {"endpoint": "127.0.0.1:0"}
     config = Config.model_validate(
         {"ingest": {"grpc": free, "http": free, **settings}, "keys": {"file": keys_file}}
     )
-    async with serve(config, {"traces": producer, "logs": producer}) as service:
+    producers: dict[SignalName, Producer] = {"traces": producer, "logs": producer}
+    async with serve(config, producers, rejected=rejected) as service:
         yield service

@@ -135,6 +135,7 @@ def test_list_shows_what_waits_and_takes_nothing(logs: Logs) -> None:
     assert first == {
         "id": "otlp_spans:3:7",
         "time": "2026-11-22T23:59:59Z",
+        "project": "default",
         "reason": "protobuf",
         "spans": 2,
         "bytes": len(POISON),

@@ -78,9 +78,10 @@ async def test_shares_its_ports_with_nobody(transport: str) -> None:
 async def test_refuses_to_listen_beyond_loopback_without_keys(transport: str) -> None:
     """Whoever could reach it could send spans."""
     config = Config.model_validate({"ingest": {transport: {"endpoint": "0.0.0.0:0"}}})
+    nowhere = RecordingProducer()
 
     with pytest.raises(ConfigError, match=rf"ingest\.{transport}\.endpoint: 0\.0\.0\.0:0"):
-        async with serve(config, {"traces": RecordingProducer()}):
+        async with serve(config, {"traces": nowhere}, rejected=nowhere):
             pass
 
 

@@ -8,7 +8,9 @@ from typing import Literal
 import pytest
 from prometheus_client import Metric
 
+from buffer.port import Producer
 from ingest.receiver import Receiver
+from ingest.rejected import Rejected
 from ingest.stamp import Stamp
 from ingest.status import Overloaded
 from runtime.config import IngestConfig
@@ -20,6 +22,12 @@ from tests.fakes import RecordingProducer
 from tests.samples import request, span, spans_of
 
 BODY = request(span(1), span(2), span(3, trace_id=b"")).SerializeToString()
+
+
+def receiver_to(producer: Producer, **settings: float) -> Receiver:
+    """Return a receiver of spans, with these settings."""
+    config = IngestConfig.model_validate(settings)
+    return Receiver({"traces": producer}, config, rejected=Rejected(RecordingProducer()))
 
 
 async def export(receiver: Receiver, body: bytes = BODY, transport: str = "test") -> int:
@@ -46,7 +54,7 @@ def counted(transport: str) -> dict[str, float]:
 async def test_acknowledges_what_the_buffer_has() -> None:
     """The record says whose spans it holds and when they came; the rest is in the answer."""
     producer = RecordingProducer()
-    receiver = Receiver({"traces": producer}, IngestConfig())
+    receiver = receiver_to(producer)
 
     assert await export(receiver, transport="accepted") == 1
 
@@ -59,7 +67,7 @@ async def test_acknowledges_what_the_buffer_has() -> None:
 async def test_gives_later_requests_later_versions() -> None:
     """The newest version of a span wins, so no two requests have the same."""
     producer = RecordingProducer()
-    receiver = Receiver({"traces": producer}, IngestConfig())
+    receiver = receiver_to(producer)
     for _ in range(20):
         await export(receiver)
 
@@ -78,7 +86,7 @@ def test_stamps_increase_while_the_clock_does_not() -> None:
 async def test_publishes_nothing_where_nothing_is_left() -> None:
     """Requests without a valid span do not reach the buffer."""
     producer = RecordingProducer()
-    receiver = Receiver({"traces": producer}, IngestConfig())
+    receiver = receiver_to(producer)
 
     assert await export(receiver, b"") == 0
     assert await export(receiver, request(span(span_id=b"")).SerializeToString()) == 1
@@ -90,7 +98,7 @@ async def test_refuses_all_spans_where_the_buffer_does() -> None:
     """Rejected spans will be sent again with the others, so they count as refused."""
     producer = RecordingProducer()
     producer.mode = "full"
-    receiver = Receiver({"traces": producer}, IngestConfig())
+    receiver = receiver_to(producer)
 
     with pytest.raises(BufferFull):
         await export(receiver, transport="refused")
@@ -102,7 +110,7 @@ async def test_refuses_a_request_that_the_buffer_keeps_waiting() -> None:
     """Exporters give up after ten seconds, so they are told before."""
     producer = RecordingProducer()
     producer.mode = "slow"
-    receiver = Receiver({"traces": producer}, IngestConfig(publish_seconds_max=0.05))
+    receiver = receiver_to(producer, publish_seconds_max=0.05)
 
     with pytest.raises(BufferUnavailable, match=r"within 0\.05 s"):
         await export(receiver)
@@ -114,7 +122,7 @@ async def test_counts_a_request_whose_client_left_as_refused() -> None:
     """It was not acknowledged, and its client will send it again."""
     producer = RecordingProducer()
     producer.mode = "slow"
-    receiver = Receiver({"traces": producer}, IngestConfig())
+    receiver = receiver_to(producer)
     task = asyncio.create_task(export(receiver, transport="left"))
     while not producer.waiting:
         await asyncio.sleep(0)
@@ -128,7 +136,7 @@ async def test_counts_a_request_whose_client_left_as_refused() -> None:
 
 async def test_counts_what_is_no_request_as_failed() -> None:
     """Its sender must not send it again."""
-    receiver = Receiver({"traces": RecordingProducer()}, IngestConfig())
+    receiver = receiver_to(RecordingProducer())
 
     with pytest.raises(InvalidRequest):
         await export(receiver, b"\xff", transport="failed")
@@ -140,8 +148,7 @@ async def test_holds_so_many_bytes_at_most() -> None:
     """Past the bound requests are refused until others are answered."""
     producer = RecordingProducer()
     producer.mode = "slow"
-    limits = IngestConfig.model_validate({"inflight_bytes_max": len(BODY)})
-    receiver = Receiver({"traces": producer}, limits)
+    receiver = receiver_to(producer, inflight_bytes_max=len(BODY))
     task = asyncio.create_task(export(receiver))
     while not producer.waiting:
         await asyncio.sleep(0)
@@ -159,7 +166,7 @@ async def test_validates_large_requests_beside_the_event_loop() -> None:
     """The loop goes on turning meanwhile."""
     spans = (span(number, name="x" * 100) for number in range(1, 20_001))
     body = request(*spans).SerializeToString()
-    receiver = Receiver({"traces": RecordingProducer()}, IngestConfig())
+    receiver = receiver_to(RecordingProducer())
     task = asyncio.create_task(export(receiver, body))
     turns = 0
     while not task.done():
@@ -175,7 +182,7 @@ async def test_publishes_what_fits_a_record_as_it_came() -> None:
     body = request(span(1), span(2)).SerializeToString()
     producer = RecordingProducer(value_bytes_max=len(body))
 
-    assert await export(Receiver({"traces": producer}, IngestConfig()), body) == 0
+    assert await export(receiver_to(producer), body) == 0
 
     (record,) = producer.records
     assert record.value is body
@@ -187,7 +194,7 @@ async def test_splits_what_is_larger_than_a_record() -> None:
     body = request(*spans).SerializeToString()
     producer = RecordingProducer(value_bytes_max=999)
 
-    assert await export(Receiver({"traces": producer}, IngestConfig()), body) == 0
+    assert await export(receiver_to(producer), body) == 0
 
     envelopes = [Envelope.from_headers(record.headers) for record in producer.records]
     stored = [spans_of(record.value) for record in producer.records]
@@ -203,7 +210,7 @@ async def test_rejects_a_span_that_is_larger_than_a_record_alone() -> None:
     """Its neighbours are stored; its sender is told how large it is, and what to do."""
     spans = [span(1), span(2, name="essay", trace_state="x" * 999), span(3), span(4, span_id=b"")]
     producer = RecordingProducer(value_bytes_max=999)
-    receiver = Receiver({"traces": producer}, IngestConfig())
+    receiver = receiver_to(producer)
 
     with receiver.admit("large") as admitted:
         body = request(*spans).SerializeToString()
@@ -231,7 +238,7 @@ async def test_refuses_a_request_whole_where_a_part_is_not_taken(
 ) -> None:
     """Some parts in the buffer are no success. No part is left behind on its way."""
     producer = RecordingProducer(value_bytes_max=999)
-    receiver = Receiver({"traces": producer}, IngestConfig(publish_seconds_max=0.2))
+    receiver = receiver_to(producer, publish_seconds_max=0.2)
     body = request(*(span(number) for number in range(1, 101))).SerializeToString()
     producer.mode = mode
 
@@ -247,7 +254,7 @@ async def test_keeps_a_few_parts_on_their_way_at_once() -> None:
     producer = RecordingProducer(value_bytes_max=999)
     producer.mode = "slow"
     body = request(*(span(number) for number in range(1, 201))).SerializeToString()
-    task = asyncio.create_task(export(Receiver({"traces": producer}, IngestConfig()), body))
+    task = asyncio.create_task(export(receiver_to(producer), body))
     await asyncio.sleep(0.1)
 
     assert producer.waiting == 4
