@@ -21,41 +21,6 @@ from tests import samples
 from tests.otlp_json import IDS, body_of
 from tests.samples import spans_of
 
-# opentelemetry-proto's examples/trace.json
-EXAMPLE = {
-    "resourceSpans": [
-        {
-            "resource": {
-                "attributes": [{"key": "service.name", "value": {"stringValue": "my.service"}}]
-            },
-            "scopeSpans": [
-                {
-                    "scope": {
-                        "name": "my.library",
-                        "version": "1.0.0",
-                        "attributes": [
-                            {"key": "my.scope.attribute", "value": {"stringValue": "some scope"}}
-                        ],
-                    },
-                    "spans": [
-                        {
-                            **IDS,
-                            "parentSpanId": "EEE19B7EC3C1B173",
-                            "name": "I'm a server span",
-                            "startTimeUnixNano": "1544712660000000000",
-                            "endTimeUnixNano": "1544712661000000000",
-                            "kind": 2,
-                            "attributes": [
-                                {"key": "my.span.attr", "value": {"stringValue": "some value"}}
-                            ],
-                        }
-                    ],
-                }
-            ],
-        }
-    ]
-}
-
 
 def only_span(**fields: object) -> Span:
     """Return what becomes of one span with these fields."""
@@ -68,17 +33,6 @@ def only_span(**fields: object) -> Span:
 def attribute(value: object) -> AnyValue:
     """Return what becomes of an attribute's value."""
     return only_span(attributes=[{"key": "k", "value": value}]).attributes[0].value
-
-
-def test_reads_the_example_of_the_specification() -> None:
-    """Its ids are upper-case hex, its times are strings."""
-    validated = validate_json(orjson.dumps(EXAMPLE))
-
-    (span,) = spans_of(validated.body)
-    assert span.trace_id == bytes.fromhex(IDS["traceId"])
-    assert span.parent_span_id == bytes.fromhex("EEE19B7EC3C1B173")
-    assert (span.kind, span.start_time_unix_nano) == (2, 1544712660000000000)
-    assert span.attributes[0].value.string_value == "some value"
 
 
 @given(samples.requests)
@@ -126,14 +80,6 @@ def test_reads_values_by_the_rules_of_otlp(value: object, expected: AnyValue | N
 def test_reads_what_is_not_a_number_as_such() -> None:
     """NaN is written as a string."""
     assert math.isnan(attribute({"doubleValue": "NaN"}).double_value)
-
-
-def test_ignores_unknown_keys_and_snake_case() -> None:
-    """Keys are lowerCamelCase; all others are ignored wherever they are."""
-    span = only_span(name="n", start_time_unix_nano=5, later={"a": [1]}, kind=None)
-
-    assert span.name == "n"
-    assert (span.start_time_unix_nano, span.kind) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -249,14 +195,6 @@ def test_refuses_json_without_end() -> None:
     """What nests deeper than any reader of JSON goes is none."""
     with pytest.raises(InvalidRequest, match="not JSON"):
         validate_json(nested(100_000))
-
-
-def test_reads_ids_in_base64_where_they_cannot_be_hex() -> None:
-    """Old SDKs for Swift and PHP write them as protobuf's own JSON does."""
-    span = only_span(traceId="W47/95gDgQPSabYzgT/GDA==", spanId="7uGbfsPBsXQ=", parentSpanId="")
-
-    assert span.trace_id.hex() == "5b8efff798038103d269b633813fc60c"
-    assert (span.span_id.hex(), span.parent_span_id) == ("eee19b7ec3c1b174", b"")
 
 
 def test_keeps_what_was_rejected_as_it_came() -> None:
