@@ -6,6 +6,7 @@ import gzip
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Literal
 
 import aiohttp
@@ -129,6 +130,8 @@ class HttpWire(Wire):
         """Send any request, in the wire's content type unless the headers have another one."""
         given = {"Content-Type": self.content_type, **(headers or {})}
         url = self._base + path
+        if isinstance(body, bytes):
+            body = BytesIO(body)  # aiohttp would rather not have a megabyte as it is
         async with self._session.request(method, url, data=body, headers=given) as response:
             return self._read(response.status, dict(response.headers), await response.read())
 
