@@ -7,6 +7,7 @@ from importlib.resources import files
 from string import Template
 
 from runtime.signals import SignalName
+from schemas import attributes
 from schemas.landing import LANDING_LOGS_STRUCTURE, LANDING_STRUCTURE
 
 _SQL = files("schemas") / "sql"
@@ -16,10 +17,28 @@ def _read(name: str) -> str:
     return (_SQL / name).read_text(encoding="utf-8").rstrip("\n")
 
 
-_VALUES = _read("attribute_values.sql")
+def _attribute_map() -> dict[str, str]:
+    """Return the parts that say what attributes mean, each with what it needs in front of it."""
+    arrays: dict[str, str] = {}
+    for keys, things, told in (
+        ("value_keys", "values_of_keys", attributes.VALUES),
+        ("keys", "things_of_keys", attributes.KEYS),
+        ("usage_members", "counts_of_usage_members", attributes.USAGE_MEMBERS),
+    ):
+        arrays[keys], arrays[things] = attributes.literals(told)
+
+    def parts(*names: str) -> str:
+        return ",\n".join(Template(_read(f"{name}.sql")).substitute(arrays) for name in names)
+
+    return {
+        "told_of": parts("told_by", "told_of"),
+        "attribute_values": parts("told_by", "attribute_values"),
+        "attribute_map": parts("told_by", "told_of", "attribute_values", "attribute_map"),
+    }
+
+
 _SHARED = {
-    "attribute_values": _VALUES,
-    "attribute_map": f"{_VALUES},\n{_read('attribute_map.sql')}",
+    **_attribute_map(),
     "value_text": _read("value_text.sql"),
     "session_rank": _read("session_rank.sql"),
     "resolved_columns": _read("resolved_columns.sql"),
@@ -44,7 +63,7 @@ def with_attribute_map(select: str) -> str:
 
 def with_attribute_values(select: str) -> str:
     """Return a SELECT that may use the functions of attribute_values.sql."""
-    return f"WITH\n{_VALUES}\n{select}"
+    return f"WITH\n{_SHARED['attribute_values']}\n{select}"
 
 
 def names(folder: str) -> Iterator[str]:

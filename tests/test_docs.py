@@ -10,6 +10,7 @@ import pytest
 
 from runtime import reference
 from runtime.config import SESSION_KEYS
+from schemas.attributes import KEYS, USAGE_MEMBERS
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -36,3 +37,12 @@ def test_the_session_page_lists_the_keys_in_order() -> None:
     text = (DOCS / "sessions.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \d+ \| `([^`]+)`", text, re.MULTILINE)
     assert tuple(listed) == SESSION_KEYS
+
+
+def test_the_page_of_attributes_lists_the_keys_in_order() -> None:
+    """docs/attributes.md has the lists that the SQL is made with."""
+    text = (DOCS / "attributes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (`.*`) \|$", text, re.MULTILINE)
+    listed = [(name, tuple(re.findall("`([^`]+)`", keys))) for name, keys in rows]
+    told = [*KEYS.items(), *USAGE_MEMBERS.items()]
+    assert sorted(listed) == sorted((name, tuple(keys)) for name, keys in told)

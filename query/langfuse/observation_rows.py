@@ -10,7 +10,7 @@ from query.langfuse.trace_rows import PLACES, SESSIONS_OF_TRACES
 from query.reads.columns import WHOLE_SPAN, fields, select
 from query.reads.models import WholeSpan
 from query.reads.spans import ORDER
-from schemas.statements import with_attribute_map
+from schemas.statements import with_attribute_values
 from store.client import Store
 
 
@@ -22,7 +22,7 @@ class Observation(NamedTuple):
 
 
 def _observations(*tables: str, which: str, order: str) -> str:
-    return with_attribute_map(f""",
+    return with_attribute_values(f""",
     {",".join(tables)}
 SELECT spans_found.*, belongs.SessionId
 FROM
@@ -75,7 +75,7 @@ async def _read(store: Store, statement: str, parameters: Mapping[str, Any]) -> 
 _CONDITIONS = {
     "session_id": _IN_PLACES,
     "trace_id": f"TraceId = {{trace_id:String}} AND {_IN_PLACES}",
-    "name": "SpanName = {name:String}",
+    "name": "Name = {name:String}",
     "user_id": "UserId = {user_id:String}",
     "type": "Type = lower({type:String})",
     "level": "Level = {level:String}",

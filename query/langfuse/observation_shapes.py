@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from query.langfuse.observation_rows import Observation
@@ -61,7 +60,7 @@ def version_2(project: str, found: Observation, wanted: frozenset[str]) -> Field
 
 def _groups(project: str, found: Observation) -> Mapping[str, Fields]:
     span, told = found.span, found.span.attributes
-    first_token = _first_token(span)
+    first_token = span.time_to_first_token_ns or None
     return {
         "core": {
             "id": span.span_id,
@@ -75,17 +74,17 @@ def _groups(project: str, found: Observation) -> Mapping[str, Fields]:
         "basic": {
             "name": span.name,
             "level": span.level,
-            "statusMessage": told.get(f"{_OBSERVATION}.status_message") or span.status_message,
+            "statusMessage": span.status_message,
             "version": span.app_version or None,
             "environment": span.environment,
             "bookmarked": False,
-            "public": told.get("langfuse.trace.public") == "true",
+            "public": "true" in (told.get("langfuse.trace.public"), told.get("langfuse.public")),
             "userId": span.user_id or None,
             "sessionId": found.session_id or None,
             "isRootObservation": not span.parent_span_id,
         },
         "time": {
-            "completionStartTime": first_token and first_token.isoformat(),
+            "completionStartTime": first_token and rfc3339(span.start_ns + first_token),
             "createdAt": rfc3339(span.received_at_ns),
             "updatedAt": rfc3339(span.received_at_ns),
         },
@@ -93,7 +92,7 @@ def _groups(project: str, found: Observation) -> Mapping[str, Fields]:
         "metadata": {"metadata": _metadata(span)},
         "model": {
             "model": span.model or None,
-            "modelParameters": members(told.get(f"{_OBSERVATION}.model.parameters", "")),
+            "modelParameters": members(span.model_parameters),
         },
         "usage": {
             "usageDetails": _usage(span),
@@ -103,7 +102,7 @@ def _groups(project: str, found: Observation) -> Mapping[str, Fields]:
         "prompt": _prompt(span),
         "metrics": {
             "latency": span.duration_ns / 1e9,
-            "timeToFirstToken": first_token and first_token.timestamp() - span.start_ns / 1e9,
+            "timeToFirstToken": first_token and first_token / 1e9,
         },
         "trace_context": {
             "tags": span.tags,
@@ -125,25 +124,25 @@ def _metadata(span: WholeSpan) -> Fields:
 
 
 def _prompt(span: WholeSpan) -> Fields:
-    version = span.attributes.get(f"{_OBSERVATION}.prompt.version", "")
+    version = span.prompt_version
     return {
-        "promptName": span.attributes.get(f"{_OBSERVATION}.prompt.name"),
+        "promptName": span.prompt_name or None,
         "promptVersion": int(version) if _VERSION.fullmatch(version) else None,
     }
 
 
-def _first_token(span: WholeSpan) -> datetime | None:
-    told = span.attributes.get(f"{_OBSERVATION}.completion_start_time", "")
-    try:
-        return datetime.fromisoformat(told.strip('"')).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _usage(span: WholeSpan) -> dict[str, int]:
+    """Return the counts that were told in Langfuse's words, and ours under its names."""
     told = members(span.attributes.get(f"{_OBSERVATION}.usage_details", ""))
     counts = {key: count for key, count in told.items() if type(count) is int}
+    parts = {
+        "input_cached_tokens": span.cache_read_tokens,
+        "input_cache_creation": span.cache_write_tokens,
+        "output_reasoning_tokens": span.reasoning_tokens,
+        "output_audio_tokens": span.audio_tokens,
+    }
     ours = {"input": span.input_tokens, "output": span.output_tokens, "total": span.total_tokens}
+    ours |= {} if counts else parts
     return counts | {key: count for key, count in ours.items() if count}
 
 

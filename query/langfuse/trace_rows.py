@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from query.langfuse.bounds import BOUNDED
-from schemas.statements import with_attribute_map
+from query.reads.columns import INPUT, OUTPUT
+from schemas.statements import with_attribute_values
 from store.client import Store
 
 
@@ -50,7 +51,7 @@ SESSIONS_OF_TRACES = """
 
 
 def _traces(wanted: str) -> str:
-    return with_attribute_map(f""",
+    return with_attribute_values(f""",
     wanted AS ({wanted}),{PLACES},{SESSIONS_OF_TRACES},
     (ParentSpanId != '', Timestamp, SpanId) AS from_the_root,
     (ParentSpanId = '', Timestamp + toIntervalNanosecond(Duration), SpanId) AS to_the_root
@@ -59,7 +60,7 @@ FROM
 (
     SELECT
         TraceId,
-        argMin(if(TraceName != '', TraceName, SpanName), (TraceName = '', from_the_root)),
+        argMin(if(TraceName != '', TraceName, Name), (TraceName = '', from_the_root)),
         toUnixTimestamp64Nano(min(Timestamp)) AS Start,
         toUnixTimestamp64Nano(max(Timestamp + toIntervalNanosecond(Duration))),
         argMinIf(UserId, from_the_root, UserId != ''),
@@ -68,12 +69,12 @@ FROM
         argMinIf(AppVersion, from_the_root, AppVersion != ''),
         arraySort(groupUniqArrayArray(Tags)),
         toFloat64(sum(toDecimal128(Cost, 12))),
-        argMinIf(input_of(SpanAttributes), from_the_root, InputPreview != ''),
-        argMaxIf(output_of(SpanAttributes), to_the_root, OutputPreview != ''),
+        argMinIf({INPUT}, from_the_root, InputPreview != ''),
+        argMaxIf({OUTPUT}, to_the_root, OutputPreview != ''),
         arrayMap(told -> told.3, arraySort(
             told -> (told.1, told.2),
             groupArrayIf((Timestamp, SpanId, TraceMetadata), notEmpty(TraceMetadata)))),
-        max(SpanAttributes['langfuse.trace.public'] = 'true'),
+        max('true' IN (SpanAttributes['langfuse.trace.public'], SpanAttributes['langfuse.public'])),
         arraySort(groupArray(SpanId))
     FROM
     (

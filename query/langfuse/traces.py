@@ -40,7 +40,7 @@ _PROJECT = "Project = {project:String}"
 # Of spans, by the name of what is asked for. A trace is found by any one of its spans.
 _CONDITIONS = {
     "name": "(TraceName = {name:String}"
-    " OR (TraceName = '' AND ParentSpanId = '' AND SpanName = {name:String}))",
+    " OR (TraceName = '' AND ParentSpanId = '' AND Name = {name:String}))",
     "user_id": "UserId = {user_id:String}",
     "version": "AppVersion = {version:String}",
     "release": "Release = {release:String}",

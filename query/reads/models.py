@@ -201,6 +201,15 @@ class WholeSpan(Span):
 
     input: str
     output: str
+    span_name: str  # as it was sent
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    audio_tokens: int
+    model_parameters: str  # a JSON object
+    prompt_name: str
+    prompt_version: str
+    time_to_first_token_ns: int  # from the start; 0 where it is not told
     attributes: Mapping[str, str]
     resource: Mapping[str, str]
     scope_name: str

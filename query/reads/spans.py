@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from query.reads.columns import EVENTS, LINKS, SPAN, WHOLE_SPAN, fields, select
+from query.reads.columns import EVENTS, INPUT, LINKS, OUTPUT, SPAN, WHOLE_SPAN, fields, select
 from query.reads.models import Event, Link, Span, Value, WholeSpan
 from runtime.errors import NotFound
 from schemas.statements import with_attribute_values
@@ -27,9 +27,8 @@ ORDER BY TraceId, {ORDER}
 LIMIT {{spans:UInt32}} BY TraceId
 """
 _VALUES = with_attribute_values(f"""
-SELECT SpanId, TraceId, substringUTF8(input_of(SpanAttributes) AS i, 1, {{characters:UInt32}}),
-    lengthUTF8(i), substringUTF8(output_of(SpanAttributes) AS o, 1, {{characters:UInt32}}),
-    lengthUTF8(o)
+SELECT SpanId, TraceId, substringUTF8({INPUT} AS i, 1, {{characters:UInt32}}), lengthUTF8(i),
+    substringUTF8({OUTPUT} AS o, 1, {{characters:UInt32}}), lengthUTF8(o)
 FROM otel_traces FINAL WHERE {_PLACES} AND SpanId IN {{ids:Array(String)}}
 """)
 _WHOLE = with_attribute_values(f"""

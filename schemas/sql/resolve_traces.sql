@@ -46,7 +46,7 @@ WITH
                      (ParentSpanId != '', Timestamp, SessionId, SessionIdKey),
                      SessionId != '') AS winner,
             arraySort(groupUniqArrayIf(SessionId, SessionId != '')) AS SessionIds,
-            argMin(if(TraceName != '', TraceName, SpanName),
+            argMin(if(TraceName != '', TraceName, Name),
                    (TraceName = '', ParentSpanId != '', Timestamp, SpanId)) AS Name,
             min(Timestamp) AS StartTime,
             max(Timestamp + toIntervalNanosecond(Duration)) AS EndTime,
