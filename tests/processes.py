@@ -67,6 +67,10 @@ class Store:
         result = self._connected().query(sql, parameters=dict(parameters or {}))
         return [tuple(row) for row in result.result_rows]
 
+    def rows(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT by the names of its columns."""
+        return list(self._connected().query(sql, parameters=dict(parameters)).named_results())
+
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that is no SELECT."""
         self._connected().command(sql, parameters=dict(parameters or {}))
