@@ -138,6 +138,7 @@ KEYS: Keys = {
     "openinference_kind": ("openinference.span.kind",),
     "genai_operation": ("gen_ai.operation.name",),
     "genkit_kind": ("genkit:metadata:subtype",),
+    "traceloop_kind": ("traceloop.span.kind",),
     "tool_call_id": ("gen_ai.tool.call.id",),
     "flue_tool": ("flue.tool.name", "flue.tool.call_id"),
     "flue_task": ("flue.task.id", "flue.task.agent"),
@@ -166,7 +167,11 @@ KEYS: Keys = {
         "ai.usage.outputTokens",
         "ai.usage.completionTokens",
     ),
-    "total_tokens": (*_usage("total_tokens", "total"), "ai.usage.totalTokens"),
+    "total_tokens": (
+        *_usage("total_tokens", "total"),
+        "llm.usage.total_tokens",
+        "ai.usage.totalTokens",
+    ),
     "cache_read_tokens": (
         *_usage(
             "cache_read.input_tokens",
@@ -193,7 +198,12 @@ KEYS: Keys = {
         "ai.usage.inputTokenDetails.cacheWriteTokens",
     ),
     "reasoning_tokens": (
-        *_usage("reasoning.output_tokens", "completion_details.reasoning"),
+        *_usage(
+            "reasoning.output_tokens",
+            "completion_details.reasoning",
+            "reasoning_tokens",
+            "details.reasoning_tokens",
+        ),
         "ai.usage.reasoningTokens",
         "ai.usage.outputTokenDetails.reasoningTokens",
     ),
@@ -202,7 +212,7 @@ KEYS: Keys = {
     "uncached_tokens": ("ai.usage.inputTokenDetails.noCacheTokens",),
     "provider_metadata": ("ai.response.providerMetadata",),
     "costs": ("langfuse.observation.cost_details",),
-    "cost": ("gen_ai.usage.cost", "llm.cost.total"),
+    "cost": ("gen_ai.usage.cost", "llm.cost.total", "operation.cost"),
     **VALUES,
 }
 

@@ -61,6 +61,11 @@
             ['model', 'tool', 'embedder', 'retriever', 'evaluator', 'agent', 'flow'],
             ['generation', 'tool', 'embedding', 'retriever', 'evaluator', 'agent', 'chain'],
             ''), ''),
+        nullIf(transform(
+            t['traceloop_kind'],
+            ['agent', 'tool', 'workflow', 'task'],
+            ['agent', 'tool', 'chain', 'chain'],
+            ''), ''),
         multiIf(
             is_vercel_call(t) AND model_of(t) != '',
                 if(endsWith(splitByChar(' ', vercel_operation_of(t))[1], 'Embed'),

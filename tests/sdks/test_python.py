@@ -103,6 +103,7 @@ def test_traceloop(running: processes.Pipeline, model: Mapping[str, str], sessio
     ]
     assert found.replayed(running, session_id) == turns
     types = {span["name"]: span["type"] for span in found.spans(running, session_id)}
+    assert types["turn.workflow"] == types["ask.task"] == "chain"
     assert types["shop.agent"] == "agent"
     assert types["lookup_order.tool"] == types["charge.tool"] == "tool"
     assert types["openai.chat"] == "generation"
@@ -187,7 +188,7 @@ def test_pydantic_ai(running: processes.Pipeline, session_id: str) -> None:
     assert {trace["key"] for trace in traces} == {"gen_ai.conversation.id"}
     assert [trace["errors"] for trace in traces] == [0, 0, 2]
     assert order["total_tokens"] == 62
-    # 20 and 30 tokens in, 10 of these cached; 5 and 7 out. The model of tests has no price.
+    # As Pydantic AI tells it. 20 and 30 tokens in, 10 of these cached; 5 and 7 out.
     assert session["cost"] == pytest.approx((40 * 2.5 + 10 * 1.25 + 12 * 10) / 1e6)
     assert "Where is my order?" in order["input"]
     assert "It arrives on Thursday." in order["output"]
