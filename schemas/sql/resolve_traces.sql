@@ -65,10 +65,13 @@ WITH
             arraySort(groupUniqArrayIf(Environment, Environment != '')) AS Environments,
             arraySort(groupUniqArrayIf(Model, Model != '')) AS Models,
             arraySort(groupUniqArrayArray(Tags)) AS Tags,
-            argMinIf((InputPreview, SpanId), (ParentSpanId != '', Timestamp, SpanId),
+            -- What a tool was called with is no word of the user's, nor its result an answer.
+            argMinIf((InputPreview, SpanId),
+                     (ParentSpanId != '', Type = 'tool', Timestamp, SpanId),
                      InputPreview != '') AS input,
             argMaxIf((OutputPreview, SpanId),
-                     (ParentSpanId = '', Timestamp + toIntervalNanosecond(Duration), SpanId),
+                     (ParentSpanId = '', Type != 'tool',
+                      Timestamp + toIntervalNanosecond(Duration), SpanId),
                      OutputPreview != '') AS output,
             arraySort(groupUniqArray(toStartOfHour(Timestamp))) AS Hours
         FROM newest
