@@ -41,8 +41,8 @@ _SPANS = with_attribute_map(Path(__file__).with_name("filling.sql").read_text(en
 _COLUMNS = """
     Project, Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName,
     ResourceAttributes, ScopeName, ScopeVersion, SpanAttributes, Duration, StatusCode,
-    StatusMessage, SessionId, SessionIdKey, SessionIdSource, Name, UserId, Type, Level, LevelMessage,
-    Model,
+    StatusMessage, SessionId, SessionIdKey, SessionIdSource, Name, UserId, Type, Level,
+    LevelMessage, Model,
     InputTokens, OutputTokens, TotalTokens, Cost, InputPreview, OutputPreview, Environment,
     AppVersion, Tags, Version, Batch
 """
