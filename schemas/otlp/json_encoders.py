@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -17,7 +17,6 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from schemas.otlp.wire import FIXED32, FIXED64, LENGTH, VARINT, length_field, tag, varint
 
 Encoder = Callable[[Any], bytes]  # from a field's JSON value to the whole field, tag and all
-Fields = Mapping[str, tuple[Encoder, str]]  # key → encoder, and the oneof that the field is in
 
 _ID_BYTES = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 
@@ -38,19 +37,24 @@ class WrongType(Exception):
         return f"{self.path or 'it'} must be {self.expected}"
 
 
+class Fields(dict[str, Encoder]):
+    """A message's encoders by key. AnyValue is one oneof: the last field holds."""
+
+    is_oneof = False
+
+
 def encode_fields(value: Any, fields: Fields) -> bytes:
     """Encode a JSON object: unknown keys are ignored, null is absent, of a oneof the last holds."""
     if type(value) is not dict:
         raise WrongType("an object")
-    encoded: dict[str, bytes] = {}
-    for key, item in value.items():
-        if item is not None and (field := fields.get(key)):
-            encode, slot = field
-            try:
-                encoded[slot] = encode(item)
-            except WrongType as error:
-                raise error.within(key) from None
-    return b"".join(encoded.values())
+    encoded, key = [], ""
+    try:
+        for key, item in value.items():
+            if item is not None and (encode := fields.get(key)):
+                encoded.append(encode(item))
+    except WrongType as error:
+        raise error.within(key) from None
+    return b"".join(encoded[-1:] if fields.is_oneof else encoded)
 
 
 def fields_of(descriptor: Descriptor) -> Fields:
@@ -58,18 +62,17 @@ def fields_of(descriptor: Descriptor) -> Fields:
     return _compile(descriptor, {})
 
 
-def _compile(descriptor: Descriptor, known: dict[str, dict[str, tuple[Encoder, str]]]) -> Fields:
+def _compile(descriptor: Descriptor, known: dict[str, Fields]) -> Fields:
     if descriptor.full_name not in known:
-        fields = known[
-            descriptor.full_name
-        ] = {}  # known before it is filled: AnyValue holds itself
+        # Known before it is filled: AnyValue holds itself.
+        fields = known[descriptor.full_name] = Fields()
+        fields.is_oneof = bool(descriptor.oneofs)
         for field in descriptor.fields:
-            slot = field.containing_oneof.name if field.containing_oneof else field.json_name
-            fields[field.json_name] = _encoder(field, known), slot
+            fields[field.json_name] = _encoder(field, known)
     return known[descriptor.full_name]
 
 
-def _encoder(field: FieldDescriptor, known: dict[str, dict[str, tuple[Encoder, str]]]) -> Encoder:
+def _encoder(field: FieldDescriptor, known: dict[str, Fields]) -> Encoder:
     if field.message_type is not None:
         encode = _message(field.number, _compile(field.message_type, known))
     elif size := _ID_BYTES.get(field.name):
@@ -88,24 +91,32 @@ def _repeated(encode: Encoder) -> Encoder:
     return encode_all
 
 
-def _message(number: int, fields: Fields) -> Encoder:
+def _heads(number: int) -> tuple[bytes, list[bytes]]:
+    """Return the tag of a field that has a length, and the tag with each length up to 127."""
     head = tag(number, LENGTH)
+    return head, [head + varint(size) for size in range(128)]
+
+
+def _message(number: int, fields: Fields) -> Encoder:
+    head, heads = _heads(number)
 
     def encode(value: Any) -> bytes:
         content = encode_fields(value, fields)
-        return head + varint(len(content)) + content
+        size = len(content)
+        return (heads[size] if size < 128 else head + varint(size)) + content
 
     return encode
 
 
 def _string(number: int) -> Encoder:
-    head = tag(number, LENGTH)
+    head, heads = _heads(number)
 
     def encode(value: Any) -> bytes:
         if type(value) is not str:
             raise WrongType("a string")
         content = value.encode()
-        return head + varint(len(content)) + content
+        size = len(content)
+        return (heads[size] if size < 128 else head + varint(size)) + content
 
     return encode
 
