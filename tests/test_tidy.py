@@ -31,6 +31,7 @@ VENDORS = {
     "argon2": ("query/access/passwords.py",),
     "itsdangerous": ("query/access/cookies.py",),
     "sqlite3": ("buffer/sqlite_log.py",),
+    "genai_prices": ("schemas/prices/package.py",),
     "prometheus_client": (
         "runtime/metrics.py",
         "runtime/members.py",
