@@ -277,7 +277,7 @@ class Erasing:
         named = _of(batch, cut_off)
         [[traces]] = await self._store.query(f"SELECT count() FROM {_TRACES}", named)
         [[spans]] = await self._store.query(
-            f"SELECT count() FROM otel_traces WHERE {_OLD_SPANS}", named
+            f"SELECT uniqExact(Project, TraceId, SpanId) FROM otel_traces WHERE {_OLD_SPANS}", named
         )
         if spans:
             await self._erase_spans(batch, cut_off)
