@@ -14,10 +14,12 @@ from cli.delete import delete
 from cli.hash_password import hash_password
 from cli.invocation import Invocation
 from cli.options import errors_for_people, with_settings
+from cli.prices import prices
 from cli.project_keys import project_keys
 from cli.transfer.commands import export, import_
 from runtime import lifecycle, logging
 from schemas import migrate as schema
+from schemas.prices.table import Prices
 from store.client import Store
 
 
@@ -85,6 +87,7 @@ cli.add_command(validate)
 cli.add_command(print_config)
 cli.add_command(dead_letters)
 cli.add_command(delete)
+cli.add_command(prices)
 cli.add_command(project_keys)
 cli.add_command(hash_password)
 cli.add_command(import_)
@@ -95,6 +98,7 @@ async def _migrate(invocation: Invocation) -> None:
     config = invocation.config
     async with Store(config.store) as store:
         applied = await schema.migrate(store, config)
+        await Prices(store).refresh()
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 

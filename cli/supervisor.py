@@ -28,6 +28,7 @@ from cli.status import StatusBoard
 from runtime.config import Config, HostPort
 from runtime.errors import ConfigError, RetryableError
 from schemas import migrate
+from schemas.prices.table import Prices
 from store.client import Store
 
 log = structlog.get_logger()
@@ -115,6 +116,7 @@ async def _migrate(config: Config, board: StatusBoard) -> None:
         ):
             with attempt:
                 await migrate.migrate(store, config)
+                await Prices(store).refresh()
     board.store_trouble = ""
 
 

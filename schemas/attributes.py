@@ -147,6 +147,13 @@ KEYS: Keys = {
     "model": ("langfuse.observation.model.name", "gen_ai.response.model"),
     "vercel_model": ("ai.model.id",),
     "other_model": ("gen_ai.request.model", "llm.response.model", "llm.model_name", "model"),
+    "provider": (
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "llm.provider",
+        "llm.system",
+        "ai.model.provider",
+    ),
     "model_parameters": ("langfuse.observation.model.parameters",),
     "other_parameters": ("llm.invocation_parameters", "model_config"),
     "prompt_name": ("langfuse.observation.prompt.name", "langfuse.prompt.name"),

@@ -41,6 +41,7 @@ _SHARED = {
     **_attribute_map(),
     "value_text": _read("value_text.sql"),
     "session_rank": _read("session_rank.sql"),
+    "priced_tokens": _read("priced_tokens.sql"),
     "resolved_columns": _read("resolved_columns.sql"),
     "session_columns": _read("session_columns.sql"),
     "session_figures": _read("session_figures.sql"),
@@ -49,6 +50,7 @@ _SHARED = {
     "landing": LANDING_STRUCTURE.replace("'", "\\'"),
     "landing_logs": LANDING_LOGS_STRUCTURE.replace("'", "\\'"),
 }
+_SHARED["told_spans"] = Template(_read("told_spans.sql")).substitute(_SHARED)
 
 
 def statement(name: str, **values: str) -> str:
@@ -88,6 +90,7 @@ TOUCH_ENDED_SESSIONS = statement("touch_ended_sessions")
 DELETE_TRACES_OF_SESSIONS = statement("delete_traces_of_sessions")
 EXPIRED_TRACES = statement("expired_traces")
 TRACES_OF_SESSION = statement("traces_of_session")
+UNPRICED_MODELS = statement("unpriced_models")
 
 
 def _mend(table: str) -> str:

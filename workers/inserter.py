@@ -20,6 +20,7 @@ from schemas.envelope import Envelope
 from schemas.landing import INSERT_SETTINGS, frame
 from schemas.otlp.signals import Signal
 from schemas.otlp.traces import TRACES
+from schemas.prices.table import Prices
 from schemas.statements import INSERT
 from store.client import Store
 from workers.batch import Batch, Row
@@ -40,6 +41,7 @@ class Inserter:
     ) -> None:
         self._store = store
         self._signal = signal
+        self._prices = Prices(store) if signal.name == "traces" else None
         self._parameters = {
             "session_keys": list(sessions.keys),
             "past_ns_max": int(times.past_days_max * _DAY_NS),
@@ -62,6 +64,9 @@ class Inserter:
                 await migrate.check(self._store)
                 self._store_is_checked = True
             await self._insert(batch, batch.rows)
+            if self._prices and await self._prices.learn(batch.id):
+                # Models that nobody had seen: the same spans once more, with their costs.
+                await self._insert(batch, batch.rows)
         except PipelineError:
             self._store_is_checked = False
             raise

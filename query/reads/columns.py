@@ -110,6 +110,7 @@ WHOLE_SPAN: Columns = {
     "session_id": "SessionId",
     "session_id_key": "SessionIdKey",
     "user_id": "UserId",
+    "cost_source": "CostSource",
     "received_at_ns": "toUnixTimestamp64Nano(Version)",
 }
 # Of otel_logs. Events of the GenAI conventions without a body have their messages as attributes.

@@ -221,6 +221,7 @@ class WholeSpan(Span):
     session_id: str
     session_id_key: str
     user_id: str
+    cost_source: str  # told, computed, or empty where there is no cost
     received_at_ns: Time = Field(serialization_alias="received_at")
     events: list[Event] = []
     links: list[Link] = []

@@ -174,6 +174,13 @@
             kv -> if(kv.1 = 'total', 0, amount_of(kv.2)), JSONExtractKeysAndValuesRaw(t['costs']))))
         AS told_cost_of,
     t -> if(repeats_usage(t) OR (t['costs'] = '' AND t['cost'] = ''), 0, told_cost_of(t)) AS cost_of,
+    -- Of no cost as well: something was free.
+    t -> NOT repeats_usage(t) AND (
+        cost_of(t) > 0
+        OR toFloat64OrDefault(t['cost'], 1.) = 0
+        OR (t['costs'] != '' AND arrayExists(
+            kv -> toFloat64OrDefault(kv.2, 1.) = 0, JSONExtractKeysAndValuesRaw(t['costs']))))
+        AS cost_is_told,
 
     name -> if(match(name, '^[a-z0-9_-]+$$'), name, 'default') AS environment_or_default,
     (t, r) -> environment_or_default(leftUTF8(

@@ -32,8 +32,9 @@ WITH
         WHERE (Project, toStartOfHour(Timestamp), TraceId) IN places AND Batch != {batch:String}
     ),
     newest AS (
+        -- Of equal versions the one that was inserted last, as FINAL does: it may have another cost.
         SELECT * FROM spans_of_touched
-        ORDER BY Version DESC, IsDeleted
+        ORDER BY Version DESC, IsDeleted, Batch DESC, CostSource DESC
         LIMIT 1 BY Project, TraceId, SpanId
     ),
     traces AS (

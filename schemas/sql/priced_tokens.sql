@@ -1,0 +1,1 @@
+InputTokens + CacheReadTokens + CacheWriteTokens + OutputTokens + ReasoningTokens + AudioTokens

@@ -1,0 +1,147 @@
+-- The spans of OTLP records (landing.proto), with what their attributes mean.
+--
+-- Read it from the inside out: resources, their scopes, their spans, and then what the attributes
+-- mean. Each level hands on only what the next one needs (to take a resource's spans along would
+-- replicate the whole request for each of them), and hands it on as columns: the engine writes an
+-- alias out wherever it is used, and statements that nest aliases take it a second to understand.
+WITH
+$attribute_map,
+    -- For each key the span comes before its resource; an earlier key comes before both.
+    SpanSessionRank != 0 AND (ResourceSessionRank = 0 OR SpanSessionRank <= ResourceSessionRank)
+        AS session_is_the_spans,
+    if(session_is_the_spans, SpanSessionRank, ResourceSessionRank) AS session_rank
+SELECT
+    * EXCEPT (SpanSessionRank, ResourceSessionRank, told, resource_told, usage, input, output),
+    if(session_is_the_spans, SpanAttributes, ResourceAttributes)[SessionIdKey] AS SessionId,
+    {session_keys:Array(String)}[session_rank] AS SessionIdKey,
+    multiIf(session_rank = 0, '', session_is_the_spans, 'span', 'resource') AS SessionIdSource,
+    name_of(told, SpanName) AS Name,
+    told['user_id'] AS UserId,
+    type_of(told, ScopeName, ScopeVersion, SpanName) AS Type,
+    level_of(told, StatusCode) AS Level,
+    coalesce(at(told, 'status_message'), StatusMessage) AS LevelMessage,
+    model_of(told) AS Model,
+    model_parameters_of(told, SpanAttributes) AS ModelParameters,
+    if(Type = 'generation', prompt_of(told, 'name'), '') AS PromptName,
+    if(Type = 'generation', prompt_of(told, 'version'), '') AS PromptVersion,
+    first_token_of(told, Timestamp) AS TimeToFirstToken,
+    rest_of(usage, 'input_tokens', 'cache_read_tokens', 'cache_write_tokens') AS InputTokens,
+    count_of(usage['cache_read_tokens']) AS CacheReadTokens,
+    count_of(usage['cache_write_tokens']) AS CacheWriteTokens,
+    rest_of(usage, 'output_tokens', 'reasoning_tokens', 'audio_tokens') AS OutputTokens,
+    count_of(usage['reasoning_tokens']) AS ReasoningTokens,
+    count_of(usage['audio_tokens']) AS AudioTokens,
+    total_tokens_of(usage) AS TotalTokens,
+    leftUTF8(input, 1000) AS InputPreview,
+    leftUTF8(output, 1000) AS OutputPreview,
+    told['trace_name'] AS TraceName,
+    environment_of(told, resource_told) AS Environment,
+    release_of(told, resource_told) AS Release,
+    app_version_of(told, resource_told) AS AppVersion,
+    tags_of(told) AS Tags,
+    lower(told['provider']) AS Provider,
+    cost_of(told) AS ToldCost,
+    cost_is_told(told) AS CostIsTold
+FROM
+(
+    WITH
+$attribute_map
+    SELECT
+        *,
+        usage_of(told) AS usage,
+        input_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`) AS input,
+        output_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`) AS output
+    FROM
+    (
+        WITH
+$value_text,
+$session_rank,
+$told_of,
+            n -> fromUnixTimestamp64Nano(toInt64(least(n, 9223372036854775807)), 'UTC') AS time_of
+        SELECT
+            project AS Project,
+            time_of(if(start_is_possible, start_told, received)) AS Timestamp,
+            lower(hex(span.trace_id)) AS TraceId,
+            lower(hex(span.span_id)) AS SpanId,
+            lower(hex(span.parent_span_id)) AS ParentSpanId,
+            span.trace_state AS TraceState,
+            span.name AS SpanName,
+            transform(span.kind, [1, 2, 3, 4, 5],
+                      ['Internal', 'Server', 'Client', 'Producer', 'Consumer'],
+                      'Unspecified') AS SpanKind,
+            ResourceAttributes['service.name'] AS ServiceName,
+            ResourceAttributes,
+            scope.name AS ScopeName,
+            scope.version AS ScopeVersion,
+            mapConcat(map_of(span.attributes), if(start_is_possible AND end_is_possible, map(), map(
+                'sessiontrail.start_time_unix_nano', toString(start_told),
+                'sessiontrail.end_time_unix_nano', toString(end_told)))) AS SpanAttributes,
+            if(end_is_possible, end_told - start_told, 0) AS Duration,
+            transform(span.status.code, [1, 2], ['Ok', 'Error'], 'Unset') AS StatusCode,
+            span.status.message AS StatusMessage,
+            arrayMap(n -> time_of(n), span.events.time_unix_nano) AS `Events.Timestamp`,
+            span.events.name AS `Events.Name`,
+            arrayMap(a -> map_of(a), span.events.attributes) AS `Events.Attributes`,
+            arrayMap(i -> lower(hex(i)), span.links.trace_id) AS `Links.TraceId`,
+            arrayMap(i -> lower(hex(i)), span.links.span_id) AS `Links.SpanId`,
+            span.links.trace_state AS `Links.TraceState`,
+            arrayMap(a -> map_of(a), span.links.attributes) AS `Links.Attributes`,
+            span.flags AS Flags,
+            map_of(scope.attributes) AS ScopeAttributes,
+            span.dropped_attributes_count AS DroppedAttributesCount,
+            span.dropped_events_count AS DroppedEventsCount,
+            span.dropped_links_count AS DroppedLinksCount,
+            ResourceSchemaUrl,
+            ScopeSchemaUrl,
+            arrayConcat(if(start_is_possible, [], ['start']), if(end_is_possible, [], ['end']))
+                AS TimeRepairs,
+            time_of(received) AS Version,
+            batch AS Batch,
+            session_rank(SpanAttributes) AS SpanSessionRank,
+            ResourceSessionRank,
+            told_of(SpanAttributes) AS told,
+            resource_told
+        FROM
+        (
+            -- Times are nanoseconds since 1970. A start that cannot be is replaced by the receive time,
+            -- an end that cannot be by the start; what was told stays among the attributes.
+            SELECT
+                project, batch, received, ResourceAttributes, ResourceSessionRank, resource_told,
+                ResourceSchemaUrl, scope, ScopeSchemaUrl, span,
+                span.start_time_unix_nano AS start_told,
+                span.end_time_unix_nano AS end_told,
+                start_told BETWEEN received - {past_ns_max:UInt64} AND received + {future_ns_max:UInt64}
+                    AS start_is_possible,
+                end_told >= start_told AND end_told - start_told <= {past_ns_max:UInt64}
+                    AND (NOT start_is_possible OR end_told <= received + {future_ns_max:UInt64})
+                    AS end_is_possible
+            FROM
+            (
+                WITH
+$session_rank,
+$told_of
+                SELECT
+                    project, batch, received, ResourceAttributes, ResourceSchemaUrl,
+                    session_rank(ResourceAttributes) AS ResourceSessionRank,
+                    told_of(ResourceAttributes) AS resource_told,
+                    scope_spans.scope AS scope,
+                    scope_spans.schema_url AS ScopeSchemaUrl,
+                    scope_spans.spans AS spans
+                FROM
+                (
+                    WITH
+$value_text
+                    SELECT
+                        project, batch, received_unix_nano AS received,
+                        map_of(resource_spans.resource.attributes) AS ResourceAttributes,
+                        resource_spans.schema_url AS ResourceSchemaUrl,
+                        resource_spans.scope_spans AS scope_spans
+                    FROM input('$landing')
+                    ARRAY JOIN resource_spans
+                )
+                ARRAY JOIN scope_spans
+            )
+            ARRAY JOIN spans AS span
+        )
+    )
+)
