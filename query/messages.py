@@ -2,13 +2,16 @@
 What was said: inputs and outputs in the shapes that SDKs send, as messages of parts.
 
 Understood are OpenAI's, Anthropic's and Gemini's requests and answers, the messages of the
-OpenTelemetry GenAI conventions (a role and `parts`), of the Vercel AI SDK and of LangChain, and the
-arguments of a decorated function. Anything else is shown as what it is, JSON or text: nothing is
-ever left out because it was not understood.
+OpenTelemetry GenAI conventions (a role and `parts`), of the Vercel AI SDK, LangChain, Genkit and
+LiveKit, those that come as numbered attributes, and the arguments of a decorated function. Anything
+else is shown as what it is, JSON or text: nothing is ever left out because it was not understood.
+previews.sql knows the same shapes.
 """
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -95,8 +98,10 @@ def _messages(value: Any, role: str) -> Iterator[Message]:
             yield Message(role=role, parts=[Part(kind="text", text=value)])
         case [[dict(), *_] as batch]:  # LangChain wraps its messages twice
             yield from _messages(batch, role)
-        case [_, *_] if all(_is_message(item) for item in value):
-            for item in value:
+        case [{"toolName": str()}, *_]:  # the Vercel AI SDK's answer that is no text
+            yield _message({"role": "assistant", "tool_calls": value}, role)
+        case [_, *_] if all(_is_message(item) for item in map(_nested, value)):
+            for item in map(_nested, value):
                 yield _message(item, role)
         case dict():
             yield from _of_object(value, role)
@@ -107,16 +112,23 @@ def _messages(value: Any, role: str) -> Iterator[Message]:
 def _of_object(value: Mapping[str, Any], role: str) -> Iterator[Message]:
     match value:
         case {"messages": [_, *_] as listed}:
-            for key in ("system", "system_instruction", "instructions"):
+            for key in ("system", "system_instruction", "systemPrompt", "instructions"):
                 if value.get(key):
                     yield Message(role="system", parts=list(_parts(value[key])))
             yield from _messages(listed, role)
+        case {"system": str(system), "prompt": str(prompt)}:  # the Vercel AI SDK's
+            yield Message(role="system", parts=[Part(kind="text", text=system)])
+            yield Message(role=role, parts=[Part(kind="text", text=prompt)])
         case {"choices": [{"message": dict(said)}, *_]} | {
             "candidates": [{"content": dict(said)}, *_]
         }:
             yield _message(said, "assistant")  # OpenAI's answer, and Gemini's
-        case {"contents": list() | str() as contents}:
+        case {"contents": list() | str() as contents} | {
+            "items": [{"role": str()}, *_] as contents
+        }:
             yield from _messages(contents, role)
+        case {"message": {"role": str()} as said} | {"content": {"parts": list()} as said}:
+            yield _message(said, role)  # Genkit's answer, and of Gemini's the first candidate
         case {"generations": [[{"text": str(text)}, *_], *_]}:  # LangChain's
             yield Message(role="assistant", parts=[Part(kind="text", text=text)])
         case _ if _is_message(value):
@@ -125,6 +137,27 @@ def _of_object(value: Mapping[str, Any], role: str) -> Iterator[Message]:
             alone = _only_text(value)
             part = _json(value) if alone is None else Part(kind="text", text=alone)
             yield Message(role=role, parts=[part])
+
+
+_NUMBERED = re.compile(r"(tool_calls|contents)\.([0-9]+)\.(?:.+\.)?([^.]+)")
+
+
+def _nested(value: Any) -> Any:
+    """Return a message that came as numbered attributes (`tool_calls.0.name`) as others come."""
+    if not isinstance(value, dict) or not any(map(_NUMBERED.fullmatch, value)):
+        return value
+    plain: dict[str, Any] = {}
+    lists: dict[str, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for key, inner in value.items():
+        found = _NUMBERED.fullmatch(key)
+        if found:
+            lists[found[1]][int(found[2])][found[3]] = inner
+        else:
+            plain[key] = inner
+    for name, members in lists.items():
+        in_order = [members[number] for number in sorted(members)]
+        plain.setdefault("content" if name == "contents" else name, in_order)
+    return plain
 
 
 def _is_message(value: Any) -> bool:

@@ -115,8 +115,7 @@ KEYS: Keys = {
     "message": ("logfire.msg",),
     "vercel_tool_name": ("ai.toolCall.name",),
     "vercel_function": ("ai.telemetry.functionId",),
-    "vercel_operation": ("ai.operationId",),
-    "operation": ("operation.name",),
+    "vercel_operation": ("ai.operationId", "operation.name"),
     "tags": (
         "langfuse.trace.tags",
         "langfuse.tags",

@@ -33,7 +33,9 @@ def _attribute_map() -> dict[str, str]:
     return {
         "told_of": parts("told_by", "told_of"),
         "attribute_values": parts("told_by", "attribute_values"),
-        "attribute_map": parts("told_by", "told_of", "attribute_values", "attribute_map"),
+        "attribute_map": parts(
+            "told_by", "told_of", "attribute_values", "attribute_map", "previews"
+        ),
     }
 
 

@@ -1,32 +1,34 @@
 -- The one place that says what attributes mean. t is what a span's attributes tell, by the names of
 -- schemas/attributes.py, and r what its resource's tell ('' where something is not told). In front of
 -- it stands attribute_values.sql.
+
     -- A count or an amount that makes no sense is none: sums must not be poisoned by one span.
-    x -> if(toUInt64OrZero(x) <= 1000000000000, toUInt64OrZero(x), 0) AS count_of,
-    x -> if(toFloat64OrZero(x) BETWEEN 0 AND 1000000000, toFloat64OrZero(x), 0) AS amount_of,
+    x -> arrayFirst(n -> n <= 1000000000000, [toUInt64OrZero(x)]) AS count_of,
+    x -> arrayFirst(n -> n BETWEEN 0 AND 1000000000, [toFloat64OrZero(x)]) AS amount_of,
 
     -- What people call the span.
-    (t, span_name) -> coalesce(
-        at(t, 'tool_name'),
-        at(t, 'genkit_name'),
-        at(t, 'message'),
-        at(t, 'vercel_tool_name'),
-        if(t['vercel_operation'] = '', NULL, concat(
-            t['vercel_function'], if(t['vercel_function'] = '', '', ':'), t['vercel_operation'])),
+    (t, span_name) -> multiIf(
+        t['tool_name'] != '', t['tool_name'],
+        t['genkit_name'] != '', t['genkit_name'],
+        t['message'] != '', t['message'],
+        t['vercel_tool_name'] != '', t['vercel_tool_name'],
+        startsWith(t['vercel_operation'], 'ai.'), concat(
+            t['vercel_function'], if(t['vercel_function'] = '', '', ':'),
+            splitByChar(' ', t['vercel_operation'])[1]),
         span_name) AS name_of,
 
-    -- The Vercel AI SDK's own calls of a model. The spans around them, like those of agents, repeat
-    -- the usage of what is in them, which would count twice.
-    t -> coalesce(at(t, 'vercel_operation'), t['operation']) AS vercel_operation_of,
-    t -> match(vercel_operation_of(t), '^ai\\.[A-Za-z]+\\.do(Generate|Stream|Embed)') AS is_vercel_call,
+    -- Agents, and the spans that the Vercel AI SDK puts around its calls of a model, repeat the usage
+    -- of what is in them, which would count twice.
     t -> t['genai_operation'] IN ('invoke_agent', 'agent_step')
-        OR (startsWith(t['vercel_operation'], 'ai.') AND NOT is_vercel_call(t)) AS repeats_usage,
+        OR match(t['vercel_operation'], '^ai\\.[A-Za-z]+($$| )') AS repeats_usage,
 
-    t -> if(repeats_usage(t), '', coalesce(
-        at(t, 'model'),
-        at(t, 'vercel_model'),
-        at(t, 'other_model'),
-        if(t['genkit_kind'] = 'model', t['genkit_name'], ''))) AS model_of,
+    t -> multiIf(
+        repeats_usage(t), '',
+        t['model'] != '', t['model'],
+        t['vercel_model'] != '', t['vercel_model'],
+        t['other_model'] != '', t['other_model'],
+        t['genkit_kind'] = 'model', t['genkit_name'],
+        '') AS model_of,
 
     (t, scope, scope_version, span_name) -> coalesce(
         -- Langfuse's Python SDK to 3.3 says so of generations as well.
@@ -67,10 +69,9 @@
             ['agent', 'tool', 'chain', 'chain'],
             ''), ''),
         multiIf(
-            is_vercel_call(t) AND model_of(t) != '',
-                if(endsWith(splitByChar(' ', vercel_operation_of(t))[1], 'Embed'),
-                   'embedding', 'generation'),
-            startsWith(vercel_operation_of(t), 'ai.toolCall'), 'tool',
+            match(t['vercel_operation'], '^ai\\.[A-Za-z]+\\.do(Generate|Stream)'), 'generation',
+            match(t['vercel_operation'], '^ai\\.[A-Za-z]+\\.doEmbed'), 'embedding',
+            startsWith(t['vercel_operation'], 'ai.toolCall'), 'tool',
             t['tool_name'] != '' OR t['tool_call_id'] != '' OR t['flue_tool'] != '', 'tool',
             t['flue_task'] != '', 'agent',
             scope = 'livekit-agents', transform(
@@ -96,7 +97,7 @@
         t['model_parameters'] != '', t['model_parameters'],
         t['genkit_kind'] = 'model', JSONExtractRaw(t['input'], 'config'),
         t['other_parameters'] != '', t['other_parameters'],
-        model_of(t) = '', '',
+        t['model'] = '' AND t['vercel_model'] = '' AND t['other_model'] = '', '',
         arrayMap(
             m -> if(empty(m), '', concat('{', arrayStringConcat(
                 arrayMap(
@@ -112,10 +113,10 @@
                 s)])[1]) AS model_parameters_of,
 
     -- Prompts are what generations are made from.
-    (t, k) -> coalesce(
-        at(t, concat('prompt_', k)),
-        if(t['prompt'] = '', '', trim(BOTH '"' FROM JSONExtractRaw(t['prompt'], k))))
-        AS prompt_of,
+    (t, k) -> multiIf(
+        t[concat('prompt_', k)] != '', t[concat('prompt_', k)],
+        t['prompt'] != '', trim(BOTH '"' FROM JSONExtractRaw(t['prompt'], k)),
+        '') AS prompt_of,
 
     -- Nanoseconds from the start, 0 where it is not told.
     (t, start) -> toUInt64(greatest(0, multiIf(
@@ -126,78 +127,77 @@
         t['first_token_seconds'] != '', toInt64(amount_of(t['first_token_seconds']) * 1000000000),
         0))) AS first_token_of,
 
-    -- What was used, by the names of the counts. `apart` is not empty where the counts of input and
+    -- What was used, by the names of the counts. `apart` is 1 where the counts of input and
     -- output are without those of their parts: in JSON objects, and where providers count so.
-    x -> coalesce(
-        nullIf(JSONExtractRaw(x, 'openai', 'cachedPromptTokens'), ''),
-        nullIf(JSONExtractRaw(x, 'anthropic', 'usage', 'cache_read_input_tokens'), ''),
-        nullIf(JSONExtractRaw(x, 'anthropic', 'cacheReadInputTokens'), ''),
-        JSONExtractRaw(x, 'bedrock', 'usage', 'cacheReadInputTokens')) AS cache_read_by_provider,
-    x -> coalesce(
-        nullIf(JSONExtractRaw(x, 'anthropic', 'cacheCreationInputTokens'), ''),
-        nullIf(JSONExtractRaw(x, 'anthropic', 'usage', 'cache_creation_input_tokens'), ''),
-        JSONExtractRaw(x, 'bedrock', 'usage', 'cacheWriteInputTokens')) AS cache_write_by_provider,
-    t -> coalesce(
-        at(t, 'usage'),
-        if(t['genkit_kind'] = 'model', JSONExtractRaw(t['output'], 'usage'), '')) AS usage_json_of,
+    p -> map(
+        'cache_read_tokens', arrayFirst(x -> x != '', [
+            JSONExtractRaw(p, 'openai', 'cachedPromptTokens'),
+            JSONExtractRaw(p, 'anthropic', 'usage', 'cache_read_input_tokens'),
+            JSONExtractRaw(p, 'anthropic', 'cacheReadInputTokens'),
+            JSONExtractRaw(p, 'bedrock', 'usage', 'cacheReadInputTokens')]),
+        'cache_write_tokens', arrayFirst(x -> x != '', [
+            JSONExtractRaw(p, 'anthropic', 'cacheCreationInputTokens'),
+            JSONExtractRaw(p, 'anthropic', 'usage', 'cache_creation_input_tokens'),
+            JSONExtractRaw(p, 'bedrock', 'usage', 'cacheWriteInputTokens')]),
+        'reasoning_tokens', JSONExtractRaw(p, 'openai', 'reasoningTokens'),
+        'apart', if(JSONHas(p, 'openai'), '', '1')) AS usage_of_provider,
+    json -> mapConcat(
+        map('apart', '1'),
+        told_by(JSONExtract(json, 'Map(String, String)'), $usage_members, $counts_of_usage_members))
+        AS usage_of_json,
     t -> multiIf(
         repeats_usage(t), CAST(map(), 'Map(String, String)'),
-        usage_json_of(t) != '', mapUpdate(
-            told_by(JSONExtract(usage_json_of(t), 'Map(String, String)'),
-                    $usage_members, $counts_of_usage_members),
-            map('apart', '1')),
-        t['provider_metadata'] != '', mapConcat(t, map(
-            'cache_read_tokens', cache_read_by_provider(t['provider_metadata']),
-            'cache_write_tokens', cache_write_by_provider(t['provider_metadata']),
-            'reasoning_tokens', JSONExtractRaw(t['provider_metadata'], 'openai', 'reasoningTokens'),
-            'apart', if(t['uncached_tokens'] != '' OR JSONHas(t['provider_metadata'], 'openai'),
-                        '', '1'))),
+        t['usage'] != '', usage_of_json(t['usage']),
+        t['genkit_kind'] = 'model', usage_of_json(JSONExtractRaw(t['output'], 'usage')),
+        t['provider_metadata'] != '' AND t['uncached_tokens'] = '',
+            mapConcat(t, usage_of_provider(t['provider_metadata'])),
         t) AS usage_of,
 
-    -- Of what was told, parts that it was told with taken out.
-    (u, whole, part, other_part) -> if(
-        u['apart'] != '', count_of(u[whole]),
-        count_of(u[whole])
-            - least(count_of(u[whole]), count_of(u[part]) + count_of(u[other_part]))) AS rest_of,
-    u -> if(
-        count_of(u['total_tokens']) > 0,
-        count_of(u['total_tokens']),
-        rest_of(u, 'input_tokens', 'cache_read_tokens', 'cache_write_tokens')
-            + rest_of(u, 'output_tokens', 'reasoning_tokens', 'audio_tokens')
-            + count_of(u['cache_read_tokens']) + count_of(u['cache_write_tokens'])
-            + count_of(u['reasoning_tokens']) + count_of(u['audio_tokens'])) AS total_tokens_of,
+    -- Of what was used (u) the counts of input, cache read, cache written, output, reasoning, audio and
+    -- total; nothing where it tells none. Those of input and output are without their parts.
+    (whole, parts) -> toUInt64(whole - least(whole, parts)) AS without,
+    u -> arrayMap(
+        c -> [
+            without(c[1], if(c[8] = 1, 0, c[2] + c[3])), c[2], c[3],
+            without(c[4], if(c[8] = 1, 0, c[5] + c[6])), c[5], c[6],
+            c[7]],
+        [arrayMap(
+            k -> count_of(u[k]),
+            ['input_tokens', 'cache_read_tokens', 'cache_write_tokens', 'output_tokens',
+             'reasoning_tokens', 'audio_tokens', 'total_tokens', 'apart'])])[1] AS counts_of,
+    t -> arrayMap(u -> counts_of(u), if(
+        t['input_tokens'] = '' AND t['output_tokens'] = '' AND t['total_tokens'] = ''
+            AND t['usage'] = '' AND t['genkit_kind'] = '',
+        [], [usage_of(t)]))[1] AS token_counts_of,
 
-    t -> coalesce(
-        nullIf(amount_of(JSONExtractRaw(t['costs'], 'total')), 0),
-        nullIf(amount_of(t['cost']), 0),
-        arraySum(arrayMap(
-            kv -> if(kv.1 = 'total', 0, amount_of(kv.2)), JSONExtractKeysAndValuesRaw(t['costs']))))
-        AS told_cost_of,
-    t -> if(repeats_usage(t) OR (t['costs'] = '' AND t['cost'] = ''), 0, told_cost_of(t)) AS cost_of,
+    t -> arrayFirst(x -> x > 0, [
+        amount_of(JSONExtractRaw(t['costs'], 'total')),
+        amount_of(t['cost']),
+        arraySum(arrayMap(kv -> if(kv.1 = 'total', 0, amount_of(kv.2)),
+                          JSONExtractKeysAndValuesRaw(t['costs'])))]) AS first_cost_of,
+    t -> if((t['costs'] = '' AND t['cost'] = '') OR repeats_usage(t), 0, first_cost_of(t)) AS cost_of,
     -- Of no cost as well: something was free.
-    t -> NOT repeats_usage(t) AND (
-        cost_of(t) > 0
+    t -> (t['costs'] != '' OR t['cost'] != '') AND NOT repeats_usage(t) AND (
+        first_cost_of(t) > 0
         OR toFloat64OrDefault(t['cost'], 1.) = 0
         OR (t['costs'] != '' AND arrayExists(
             kv -> toFloat64OrDefault(kv.2, 1.) = 0, JSONExtractKeysAndValuesRaw(t['costs']))))
         AS cost_is_told,
 
-    name -> if(match(name, '^[a-z0-9_-]+$$'), name, 'default') AS environment_or_default,
-    (t, r) -> environment_or_default(leftUTF8(
+    (t, r) -> arrayFirst(name -> match(name, '^[a-z0-9_-]+$$'), [leftUTF8(
         replaceRegexpOne(
-            lowerUTF8(coalesce(
-                at(t, 'environment'),
-                at(r, 'environment'),
-                at(t, 'environment_name'),
-                at(r, 'environment_name'),
-                at(t, 'old_environment'),
-                at(r, 'old_environment'),
-                'default')),
+            lowerUTF8(multiIf(
+                t['environment'] != '', t['environment'],
+                r['environment'] != '', r['environment'],
+                t['environment_name'] != '', t['environment_name'],
+                r['environment_name'] != '', r['environment_name'],
+                t['old_environment'] != '', t['old_environment'],
+                r['old_environment'])),
             '^langfuse[-_]?', ''),
-        40)) AS environment_of,
+        40), 'default']) AS environment_of,
 
-    (t, r) -> coalesce(at(t, 'release'), r['release']) AS release_of,
-    (t, r) -> coalesce(at(t, 'version'), r['service_version']) AS app_version_of,
+    (t, r) -> if(t['release'] != '', t['release'], r['release']) AS release_of,
+    (t, r) -> if(t['version'] != '', t['version'], r['service_version']) AS app_version_of,
 
     -- Tags come as a JSON array, as a list with commas, or as one name.
     t -> multiIf(

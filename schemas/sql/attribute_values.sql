@@ -32,13 +32,14 @@
                  arrayFilter(e -> has(wanted, e.1), arrayZip(names, attributes))),
         ','), ']') AS messages_of_events,
     (names, attributes, name, k) -> attributes[indexOf(names, name)][k] AS of_event,
-    -- The same for one direction: all of them at once in one event, one in each, or as one text.
-    (names, attributes, wanted, messages, event, text) -> multiIf(
-        NOT arrayExists(n -> startsWith(n, 'gen_ai.'), names), '',
-        of_event(names, attributes, 'gen_ai.client.inference.operation.details', messages) != '',
+    -- What the events say in one direction: all of them at once in one event, one in each, or as one text.
+    (names, attributes, wanted, messages, event, text) -> if(
+        NOT arrayExists(n -> startsWith(n, 'gen_ai.'), names),
+        '',
+        arrayFirst(told -> told NOT IN ('', '[]'), [
             of_event(names, attributes, 'gen_ai.client.inference.operation.details', messages),
-        hasAny(names, wanted), messages_of_events(names, attributes, wanted),
-        of_event(names, attributes, event, text)) AS told_by_events,
+            messages_of_events(names, attributes, wanted),
+            of_event(names, attributes, event, text)])) AS told_by_events,
 
     -- Logfire's events, in an attribute.
     (text, is_output) -> if(text = '', '', concat('[', arrayStringConcat(
@@ -48,16 +49,18 @@
                         JSONExtractArrayRaw(text))),
         ','), ']')) AS told_by_logfire,
 
-    -- t is what is told of these things.
+    -- t is what is told. The engine writes an argument out wherever it is used: what is used more than
+    -- once and is more than a name becomes the one element of an array.
     (t, k) -> nullIf(t[k], '') AS at,
-    (messages, instructions) -> if(
-        instructions != '' AND startsWith(messages, '['),
-        concat('{"system_instruction":',
-               if(isValidJSON(instructions), instructions, toJSONString(instructions)),
-               ',"messages":', messages, '}'),
-        messages) AS with_instructions,
-    (t, s, names, attributes) -> with_instructions(
-        coalesce(
+    (t, s, names, attributes) -> arrayMap(
+        messages -> if(
+            t['system_instructions'] != '' AND startsWith(messages, '['),
+            concat('{"system_instruction":',
+                   if(isValidJSON(t['system_instructions']), t['system_instructions'],
+                      toJSONString(t['system_instructions'])),
+                   ',"messages":', messages, '}'),
+            messages),
+        [coalesce(
             at(t, 'input'),
             nullIf(told_by_events(
                 names, attributes,
@@ -69,8 +72,7 @@
             if(t['numbered_input'] = '', NULL,
                numbered(s, '^(gen_ai\\.prompt|llm\\.input_messages)\\.[0-9]+\\.')),
             at(t, 'last_input'),
-            ''),
-        t['system_instructions']) AS input_told,
+            '')])[1] AS input_told,
     (t, s, names, attributes) -> coalesce(
         at(t, 'output'),
         if(t['answer'] = '' OR t['tool_calls'] = '', at(t, 'answer'), concat(

@@ -8,12 +8,11 @@ INSERT INTO otel_traces
     Links.TraceId, Links.SpanId, Links.TraceState, Links.Attributes,
     Flags, ScopeAttributes, DroppedAttributesCount, DroppedEventsCount, DroppedLinksCount,
     ResourceSchemaUrl, ScopeSchemaUrl, TimeRepairs, Version, Batch,
-    SessionId, SessionIdKey, SessionIdSource, Name, UserId, Type, Level, LevelMessage,
-    Model, ModelParameters, PromptName, PromptVersion, TimeToFirstToken,
-    InputTokens, CacheReadTokens, CacheWriteTokens, OutputTokens, ReasoningTokens, AudioTokens,
-    TotalTokens, InputPreview, OutputPreview,
-    TraceName, Environment, Release, AppVersion, Tags,
-    Provider, Cost, CostSource
+    Name, UserId, Type, Level, LevelMessage, Model, ModelParameters, TimeToFirstToken, TraceName,
+    Environment, Release, AppVersion, Tags, Provider, SessionId, SessionIdKey, SessionIdSource,
+    PromptName, PromptVersion, InputTokens, CacheReadTokens, CacheWriteTokens, OutputTokens,
+    ReasoningTokens, AudioTokens, TotalTokens, InputPreview, OutputPreview,
+    Cost, CostSource
 )
 SELECT
     span.* EXCEPT (ToldCost, CostIsTold),

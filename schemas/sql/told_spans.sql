@@ -5,52 +5,59 @@
 -- replicate the whole request for each of them), and hands it on as columns: the engine writes an
 -- alias out wherever it is used, and statements that nest aliases take it a second to understand.
 WITH
-$attribute_map,
     -- For each key the span comes before its resource; an earlier key comes before both.
     SpanSessionRank != 0 AND (ResourceSessionRank = 0 OR SpanSessionRank <= ResourceSessionRank)
         AS session_is_the_spans,
     if(session_is_the_spans, SpanSessionRank, ResourceSessionRank) AS session_rank
 SELECT
-    * EXCEPT (SpanSessionRank, ResourceSessionRank, told, resource_told, usage, input, output),
+    * EXCEPT (SpanSessionRank, ResourceSessionRank, told, resource_told, prompt_name,
+              prompt_version, counts, previews),
     if(session_is_the_spans, SpanAttributes, ResourceAttributes)[SessionIdKey] AS SessionId,
     {session_keys:Array(String)}[session_rank] AS SessionIdKey,
     multiIf(session_rank = 0, '', session_is_the_spans, 'span', 'resource') AS SessionIdSource,
-    name_of(told, SpanName) AS Name,
-    told['user_id'] AS UserId,
-    type_of(told, ScopeName, ScopeVersion, SpanName) AS Type,
-    level_of(told, StatusCode) AS Level,
-    coalesce(at(told, 'status_message'), StatusMessage) AS LevelMessage,
-    model_of(told) AS Model,
-    model_parameters_of(told, SpanAttributes) AS ModelParameters,
-    if(Type = 'generation', prompt_of(told, 'name'), '') AS PromptName,
-    if(Type = 'generation', prompt_of(told, 'version'), '') AS PromptVersion,
-    first_token_of(told, Timestamp) AS TimeToFirstToken,
-    rest_of(usage, 'input_tokens', 'cache_read_tokens', 'cache_write_tokens') AS InputTokens,
-    count_of(usage['cache_read_tokens']) AS CacheReadTokens,
-    count_of(usage['cache_write_tokens']) AS CacheWriteTokens,
-    rest_of(usage, 'output_tokens', 'reasoning_tokens', 'audio_tokens') AS OutputTokens,
-    count_of(usage['reasoning_tokens']) AS ReasoningTokens,
-    count_of(usage['audio_tokens']) AS AudioTokens,
-    total_tokens_of(usage) AS TotalTokens,
-    leftUTF8(input, 1000) AS InputPreview,
-    leftUTF8(output, 1000) AS OutputPreview,
-    told['trace_name'] AS TraceName,
-    environment_of(told, resource_told) AS Environment,
-    release_of(told, resource_told) AS Release,
-    app_version_of(told, resource_told) AS AppVersion,
-    tags_of(told) AS Tags,
-    lower(told['provider']) AS Provider,
-    cost_of(told) AS ToldCost,
-    cost_is_told(told) AS CostIsTold
+    if(Type = 'generation', prompt_name, '') AS PromptName,
+    if(Type = 'generation', prompt_version, '') AS PromptVersion,
+    counts[1] AS InputTokens,
+    counts[2] AS CacheReadTokens,
+    counts[3] AS CacheWriteTokens,
+    counts[4] AS OutputTokens,
+    counts[5] AS ReasoningTokens,
+    counts[6] AS AudioTokens,
+    if(counts[7] > 0, counts[7], arraySum(counts)) AS TotalTokens,
+    previews[1] AS InputPreview,
+    previews[2] AS OutputPreview
 FROM
 (
     WITH
 $attribute_map
     SELECT
         *,
-        usage_of(told) AS usage,
-        input_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`) AS input,
-        output_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`) AS output
+        name_of(told, SpanName) AS Name,
+        told['user_id'] AS UserId,
+        type_of(told, ScopeName, ScopeVersion, SpanName) AS Type,
+        level_of(told, StatusCode) AS Level,
+        if(told['status_message'] != '', told['status_message'], StatusMessage) AS LevelMessage,
+        model_of(told) AS Model,
+        model_parameters_of(told, SpanAttributes) AS ModelParameters,
+        prompt_of(told, 'name') AS prompt_name,
+        prompt_of(told, 'version') AS prompt_version,
+        first_token_of(told, Timestamp) AS TimeToFirstToken,
+        token_counts_of(told) AS counts,
+        -- Most spans say nothing.
+        arrayMap(
+            said -> arrayMap((text, is_input) -> preview_of(text, is_input), said, [true, false]),
+            arrayFilter(said -> said != ['', ''], [[
+                input_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`),
+                output_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`)]]))[1]
+            AS previews,
+        told['trace_name'] AS TraceName,
+        environment_of(told, resource_told) AS Environment,
+        release_of(told, resource_told) AS Release,
+        app_version_of(told, resource_told) AS AppVersion,
+        tags_of(told) AS Tags,
+        lower(told['provider']) AS Provider,
+        cost_of(told) AS ToldCost,
+        cost_is_told(told) AS CostIsTold
     FROM
     (
         WITH

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from buffer.port import ConsumedRecord, Record
-from runtime.config import SessionsConfig, TimesConfig
-from schemas.envelope import Envelope
-from store.client import Store
-from tests import model, otlp, processes
-from tests.model import SentSpan
-from workers.batch import Batch
-from workers.inserter import Inserter
+from tests import inserting, model, processes
+from tests.inserting import Sent
 
-NOW_NS = 1_795_391_999 * 10**9
 USAGE, COST = "langfuse.observation.usage_details", "langfuse.observation.cost_details"
 
 
 def insert(store: processes.Store, attributes: Sequence[model.Attributes]) -> str:
     """Insert a span for each of `attributes`, with ids in their order; return the project."""
-    project = f"columns-{secrets.token_hex(4)}"
-    spans = [
-        SentSpan(
-            trace_id="1" * 32,
-            span_id=f"{number + 1:016x}",
-            start_ns=NOW_NS,
-            end_ns=NOW_NS,
-            attributes=each,
-            received_ns=NOW_NS,
-        )
-        for number, each in enumerate(attributes)
-    ]
-    envelope = Envelope(project=project, received_ns=NOW_NS, spans=len(spans))
-    record = Record(value=otlp.request(spans), headers=envelope.to_headers())
-
-    async def run() -> None:
-        async with Store(store.config) as client:
-            inserter = Inserter(client, sessions=SessionsConfig(), times=TimesConfig())
-            consumed = ConsumedRecord(partition=0, offset=0, appended_at_ns=0, record=record)
-            await inserter.insert(Batch.of([consumed]))
-
-    asyncio.run(run())
-    return project
+    return inserting.insert(store, [Sent(each) for each in attributes])
 
 
 FIGURES: Mapping[str, tuple[model.Attributes, tuple[int, int, int, float]]] = {

@@ -16,7 +16,7 @@ MEANT = {
     "tags": ["a", "b"],
     "services": ["shop"],
     "environments": ["staging"],
-    "input": '{"args": ["Where is my order?"], "kwargs": {}}',
+    "input": "Where is my order?",
     "output": "Not paid.",
 }
 

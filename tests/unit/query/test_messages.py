@@ -37,6 +37,9 @@ HELLO = [("user", [("text", "hello")])]
         {"question": "hello"},
         {"args": ["hello"], "kwargs": {}},
         {"args": [], "kwargs": {"question": "hello"}},
+        {"items": [{"type": "message", "role": "user", "content": ["hello"]}]},
+        [{"role": "user", "contents.0.message_content.type": "text",
+          "contents.0.message_content.text": "hello"}],
     ],
     ids=lambda value: json.dumps(value)[:40],
 )  # fmt: skip
@@ -55,6 +58,8 @@ def test_a_text_said_by_the_user(value: Any) -> None:
         {"type": "ai", "content": "hi"},
         {"generations": [[{"text": "hi"}]]},
         {"output": "hi"},
+        {"message": {"role": "model", "content": [{"text": "hi"}]}, "usage": {}},
+        {"content": {"parts": [{"text": "hi"}], "role": "model"}, "partial": False},
     ],
     ids=lambda value: json.dumps(value)[:40],
 )
@@ -83,11 +88,32 @@ def test_tool_calls_and_results_keep_their_names() -> None:
         {"role": "tool",
          "parts": [{"type": "tool_call_response", "name": "find", "result": "found"}]},
     ]  # fmt: skip
+    numbered = [
+        {"role": "assistant", "tool_calls.0.name": "find", "tool_calls.0.arguments": '{"q": "x"}'},
+        openai[1],
+    ]
+    openinference = [
+        {"role": "assistant", "tool_calls.0.tool_call.function.name": "find",
+         "tool_calls.0.tool_call.function.arguments": '{"q": "x"}'},
+        openai[1],
+    ]  # fmt: skip
     call = Part(kind="tool_call", name="find", text='{\n  "q": "x"\n}')
     result = Part(kind="tool_result", name="find", text="found")
-    for value in (openai, anthropic, conventions):
+    for value in (openai, anthropic, conventions, numbered, openinference):
         parts = [part for m in messages(json.dumps(value), role="user") for part in m.parts]
         assert parts == [call, result]
+
+
+def test_the_vercel_ai_sdk_tells_calls_and_prompts_in_ways_of_its_own() -> None:
+    """Calls without a message around them, and a system prompt beside the prompt."""
+    [answer] = messages('[{"toolCallId":"1","toolName":"find","input":"{}"}]', role="assistant")
+    assert answer == Message(
+        role="assistant", parts=[Part(kind="tool_call", name="find", text="{}")]
+    )
+    assert said({"system": "Be brief.", "prompt": "hello"}) == [
+        ("system", [("text", "Be brief.")]),
+        *HELLO,
+    ]
 
 
 def test_only_what_is_new_stands_apart() -> None:
