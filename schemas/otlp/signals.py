@@ -15,6 +15,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from runtime.signals import SignalName
+from schemas.otlp.bombs import messages_of
 from schemas.otlp.json_encoders import Fields, fields_of
 from schemas.otlp.rejections import Rejections, warning
 from schemas.otlp.variants import lenient_class, limited_class
@@ -64,6 +65,7 @@ class Signal(ABC):
         self.request, self.response = request, response
         self.limited, self.lenient = limited_class(request), lenient_class(request)
         self.resources, self.scopes, self.items = map(_level, (resources, scopes, items))
+        self.messages = messages_of(request.DESCRIPTOR)
         self._item_class: Any = GetMessageClass(items.message_type)
         partial_success = response.DESCRIPTOR.fields_by_name["partial_success"].message_type
         self._rejected = partial_success.fields_by_number[1].name

@@ -57,7 +57,7 @@ def validate(
     Raises:
         InvalidRequest: it is no such request, or holds too many items.
     """
-    refuse_bomb(body)
+    refuse_bomb(body, signal.messages)
     rejections = rejections or signal.rejections()
     already_rejected = rejections.total
     try:
