@@ -19,6 +19,7 @@ from ingest.splitting import split
 from runtime.config import SESSION_KEYS
 from runtime.errors import InvalidRequest, RequestTooLarge
 from schemas.dead_letter import DeadLetter
+from schemas.otlp.bombs import _has_more
 from schemas.otlp.json_validation import validate_json
 from schemas.otlp.logs import Logs
 from schemas.otlp.signals import Signal
@@ -84,11 +85,19 @@ def _shown(data: bytes) -> None:
         assert all(line.isprintable() for line in as_page(letter, request).split("\n"))
 
 
+def _counted(data: bytes) -> None:
+    """Nothing hides from the bound that says whether the messages are to be counted."""
+    for signal in (TRACES, _LOGS):
+        bound = len(data) - len(data.translate(None, delete=signal.messages.first_bytes))
+        assert not _has_more(data, signal.messages, min(bound, len(data) // 2))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "spans in protobuf": _protobuf(TRACES),
     "spans in JSON": _json(TRACES),
     "log records in protobuf": _protobuf(_LOGS),
     "log records in JSON": _json(_LOGS),
+    "counting messages": _counted,
     "gzip": _unpack("gzip"),
     "deflate": _unpack("deflate"),
     "zstd": _unpack("zstd"),

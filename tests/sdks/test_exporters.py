@@ -10,16 +10,17 @@ from tests.sdks import npm_programs
 _SPANS = """
 SELECT SpanName, SpanKind, StatusCode, StatusMessage, ScopeName, ScopeVersion, ServiceName,
     SpanAttributes, Events.Name, Events.Attributes, Links.Attributes, Links.SpanId = [ParentSpanId]
-FROM spans WHERE SessionId = 'javascript' ORDER BY SpanName
+FROM spans WHERE SessionId = {id:String} ORDER BY SpanName
 """
 
 
-def test_stores_what_the_exporters_for_javascript_send(tmp_path: Path) -> None:
+def test_stores_what_the_exporters_for_javascript_send(
+    running: processes.Pipeline, session_id: str, tmp_path: Path
+) -> None:
     """gRPC, protobuf and JSON over HTTP, plain and by gzip, come out as the same."""
-    with processes.pipeline(tmp_path / "pipeline") as running:
-        npm_programs.run("exporters", tmp_path, running.grpc, running.http, "javascript")
-        running.wait_for_spans("default", 12)
-        rows = running.store.query(_SPANS)
+    npm_programs.run("exporters", tmp_path, running.grpc, running.http, session_id)
+    processes.wait_until(running.is_drained, what="nothing waits in the log")
+    rows = running.store.query(_SPANS, {"id": session_id})
 
     names = [f"{way} {how}" for way in ("grpc", "json", "protobuf") for how in ("gzip", "none")]
     assert [row[0] for row in rows] == [n for name in names for n in (name, f"{name}: child")]
