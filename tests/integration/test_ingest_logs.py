@@ -115,8 +115,12 @@ async def test_repairs_what_the_store_cannot_hold(
     """Text that is not UTF-8, and bodies that nest deeper than a level."""
     deep = mapping(parts=mapping(text=text("hi")))
     body = log_request(log_record(1, body=text("??")), log_record(2, body=deep))
-    assert await post(service, body.SerializeToString().replace(b"??", b"\xc3(")) == (200, b"")
 
+    status, answer = await post(service, body.SerializeToString().replace(b"??", b"\xc3("))
+
+    told = ExportLogsServiceResponse.FromString(answer).partial_success
+    assert (status, told.rejected_log_records) == (200, 0)
+    assert "U+FFFD" in told.error_message
     published = ExportLogsServiceRequest.FromString(producer.records[0].value)
     first, second = published.resource_logs[0].scope_logs[0].log_records
     assert first.body.string_value == "\ufffd("
