@@ -12,6 +12,8 @@ from tests.sdks import found, python_programs
 # What one call of the made-up model uses: 20 tokens in, 8 of these cached; 7 out, 2 of these
 # reasoning. What was cached or reasoning is in the total alone.
 CALL = {"input_tokens": 12, "output_tokens": 5, "total_tokens": 27}
+# By the list of prices: 2.5 $ for a million tokens in, half of that where cached, 10 $ out.
+CALL_COST = (12 * 2.5 + 8 * 1.25 + 7 * 10) / 1e6
 SHOP = {"services": ["shop"], "users": ["ada"]}
 MODEL = "gpt-4o-2024-08-06"
 
@@ -25,6 +27,7 @@ def test_opentelemetry_sdk(running: processes.Pipeline, session_id: str) -> None
     assert (session["traces"], session["spans"], session["errors"]) == (3, 6, 2)
     assert (session["input_tokens"], session["output_tokens"]) == (50, 12)
     assert (session["models"], session["generations"]) == ([MODEL], 2)
+    assert session["cost"] == pytest.approx((50 * 2.5 + 12 * 10) / 1e6)
     assert found.replayed(running, session_id) == [
         ("invoke_agent shop", ["invoke_agent shop", "lookup_order", "chat gpt-4o"]),
         ("chat gpt-4o", ["chat gpt-4o"]),
@@ -59,6 +62,7 @@ def test_openinference(
     assert (session["traces"], session["spans"], session["errors"]) == (4, 7, 3)
     assert (session["generations"], session["models"]) == (3, [MODEL])
     assert {key: session[key] for key in CALL} == {key: 2 * CALL[key] for key in CALL}
+    assert session["cost"] == pytest.approx(2 * CALL_COST)
     assert found.replayed(running, session_id) == [
         ("shop", ["shop", "lookup_order", "ChatCompletion"]),
         ("pay", ["pay", "charge"]),
@@ -96,6 +100,7 @@ def test_traceloop(running: processes.Pipeline, model: Mapping[str, str], sessio
     assert session["input_tokens"] == CALL["input_tokens"] + 30
     assert session["output_tokens"] == CALL["output_tokens"] + 4
     assert session["total_tokens"] == CALL["total_tokens"] + 34
+    assert session["cost"] == pytest.approx(CALL_COST)  # nobody knows the price of the other
     turns = [
         ("turn.workflow", ["turn.workflow", "shop.agent", "lookup_order", "openai.chat"]),
         ("other_turn.workflow", ["other_turn.workflow", "ask.task", "openai.chat"]),
@@ -132,6 +137,7 @@ def test_logfire(running: processes.Pipeline, model: Mapping[str, str], session_
     assert (session["traces"], session["spans"], session["errors"]) == (3, 6, 2)
     # Of what was reasoning Logfire tells nothing.
     assert {key: session[key] for key in CALL} == CALL | {"output_tokens": 7}
+    assert session["cost"] == pytest.approx(CALL_COST)
     assert (session["generations"], session["models"]) == (2, ["gpt-4o", MODEL])
     chat = "Chat Completion with 'gpt-4o'"
     assert found.replayed(running, session_id) == [
