@@ -99,6 +99,11 @@ class SentSpan:
         return Decimal(self.text("gen_ai.usage.cost") or 0)
 
     @property
+    def is_tool(self) -> bool:
+        """Whether it is a tool's."""
+        return self.text("openinference.span.kind") == "TOOL"
+
+    @property
     def input(self) -> str:
         """What went in."""
         return self.text("langfuse.observation.input", "input.value")
@@ -184,6 +189,9 @@ def _trace(spans: Sequence[SentSpan]) -> Trace | None:
         spans,
         key=lambda s: (s.parent_span_id == "", s.timestamp_ns + s.duration_ns, s.span_id),
     )
+    # Tools come after others of their kind, as what they are told and tell is not said to the user.
+    asked_first = sorted(root_first, key=lambda s: (s.parent_span_id != "", s.is_tool))
+    answered_last = sorted(root_last, key=lambda s: (s.parent_span_id == "", not s.is_tool))
     session_id, key = min(
         candidates, key=lambda s: (s.parent_span_id != "", s.timestamp_ns, *s.session)
     ).session
@@ -204,8 +212,8 @@ def _trace(spans: Sequence[SentSpan]) -> Trace | None:
         user_ids=_distinct(span.text("user.id") for span in spans),
         services=_distinct(str(span.resource.get("service.name", "")) for span in spans),
         models=_distinct(span.model for span in spans),
-        input=_first(span.input for span in root_first),
-        output=_first(span.output for span in reversed(root_last)),
+        input=_first(span.input for span in asked_first),
+        output=_first(span.output for span in reversed(answered_last)),
         session_id_key=key,
         other_session_ids=_distinct(
             span.session[0] for span in candidates if span.session[0] != session_id

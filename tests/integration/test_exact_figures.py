@@ -55,6 +55,7 @@ _OTHER_ATTRIBUTES: Sequence[model.Attributes] = (
     },
     {"input.value": "hello 日本", "output.value": "bye"},
     {"output.value": "late", "user.id": "u1"},
+    {"openinference.span.kind": "TOOL", "input.value": "order", "output.value": "found"},
 )
 _RESOURCES: Sequence[model.Attributes] = (
     {"service.name": "web"},
