@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,15 +142,19 @@ def _from_file(file: Path, environment: Mapping[str, str], problems: list[str]) 
         problems.append(f"{file} is not YAML: {' '.join(str(error).split())}")
     else:
         if isinstance(tree, dict):
-            yield from ((key, value, str(file)) for key, value in _flatten(tree))
+            known = {key for key, _, _ in fields()}
+            yield from ((key, value, str(file)) for key, value in _flatten(tree, known))
         else:
             problems.append(f"{file} must hold keys and values, such as 'data_dir: ./data'")
 
 
-def _flatten(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(
+    tree: Mapping[Any, Any], known: Collection[str], prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
+        # A setting may be a mapping itself.
+        if isinstance(value, dict) and f"{prefix}{name}" not in known:
+            yield from _flatten(value, known, f"{prefix}{name}.")
         elif value is not None:
             yield f"{prefix}{name}", value
 
