@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from cli.child import Child, run_until_stopped
 from cli.invocation import Invocation
 from runtime import members
-from runtime.config import HostPort
 from runtime.errors import ConfigError
+from runtime.section import HostPort
 
 
 async def run(invocation: Invocation) -> None:

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.live import Live
 from rich.table import Table
 
-from runtime.config import Config, HostPort
+from runtime.config import Config
+from runtime.section import HostPort
 
 log = structlog.get_logger()
 
@@ -60,7 +61,9 @@ class StatusBoard:
     async def show(self) -> None:
         """Show the status until cancelled."""
         timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS_MAX)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        # They are our own children: whom their certificates name does not matter.
+        connector = aiohttp.TCPConnector(ssl=False)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             if sys.stdout.isatty():
                 await self._show_table(session)
             else:
@@ -98,7 +101,7 @@ class StatusBoard:
         config = self._config
         return [
             ("otlp_grpc", config.ingest.grpc.endpoint),
-            ("otlp_http", f"http://{config.ingest.http.endpoint}"),
+            ("otlp_http", config.ingest.http_url),
             ("clickhouse", config.store.url or f"http://{config.store.endpoint}"),
             ("pages", f"http://{config.query.endpoint}"),
         ]
@@ -117,13 +120,13 @@ class StatusBoard:
         return table
 
     async def _look(self, session: aiohttp.ClientSession) -> Status:
-        at_ingest, at_worker = self._config.ingest.http.endpoint, self._worker_telemetry()
+        at_ingest, at_worker = self._config.ingest.http_url, f"http://{self._worker_telemetry()}"
         ingest, worker, *troubles = await asyncio.gather(
             _scrape(session, at_ingest),
             _scrape(session, at_worker),
             _troubles(session, "ingest", at_ingest),
             _troubles(session, "worker", at_worker),
-            _troubles(session, "query", self._config.query.endpoint),
+            _troubles(session, "query", f"http://{self._config.query.endpoint}"),
         )
         return Status(
             waiting_for=[*filter(None, [self.store_trouble]), *chain.from_iterable(troubles)],
@@ -135,10 +138,10 @@ class StatusBoard:
         )
 
 
-async def _scrape(session: aiohttp.ClientSession, address: HostPort) -> Metrics:
+async def _scrape(session: aiohttp.ClientSession, url: str) -> Metrics:
     """Return a process's metrics, summed over their labels; nothing while it does not answer."""
     try:
-        async with session.get(f"http://{address}/metrics") as response:
+        async with session.get(f"{url}/metrics") as response:
             text = await response.text()
     except (aiohttp.ClientError, TimeoutError):
         return {}
@@ -152,10 +155,10 @@ async def _scrape(session: aiohttp.ClientSession, address: HostPort) -> Metrics:
     return metrics
 
 
-async def _troubles(session: aiohttp.ClientSession, name: str, address: HostPort) -> list[str]:
+async def _troubles(session: aiohttp.ClientSession, name: str, url: str) -> list[str]:
     """Return what a process waits for, itself included while it does not answer."""
     try:
-        async with session.get(f"http://{address}/readyz") as response:
+        async with session.get(f"{url}/readyz") as response:
             answer = await response.json()
     except (aiohttp.ClientError, TimeoutError):
         return [f"{name}: no answer yet"]

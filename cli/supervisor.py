@@ -25,8 +25,9 @@ from cli.buffers import left_behind
 from cli.child import Child, run_until_stopped
 from cli.invocation import Invocation
 from cli.status import StatusBoard
-from runtime.config import Config, HostPort
+from runtime.config import Config
 from runtime.errors import ConfigError, RetryableError
+from runtime.section import HostPort
 from schemas import migrate
 from schemas.prices.table import Prices
 from store.client import Store

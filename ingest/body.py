@@ -1,4 +1,4 @@
-"""Reading the body of an HTTP request, never more of it than is allowed."""
+"""Reading the body of an HTTP request, and unpacking any: never more of it than is allowed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import zstandard
 from aiohttp import web
 
 from ingest.admission import Request
-from ingest.status import UnsupportedMediaType
-from runtime.errors import InvalidRequest, RequestTooLarge, RetryableError
+from ingest.status import TooSlow, UnsupportedMediaType
+from runtime.errors import InvalidRequest, RequestTooLarge
 
-_READ_SECONDS_MAX = 30.0
+# How long a body may take to arrive, over either transport.
+READ_SECONDS_MAX = 30.0
 # So little goes in at a time that no more than some 16 MiB can come out.
 _STEP_BYTES = 512
-# More than this is unpacked beside the event loop.
-_INLINE_BYTES_MAX = 256 * 1024
+# More than this, which may become a thousand times as much, is unpacked beside the event loop.
+_INLINE_BYTES_MAX = 16 * 1024
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
@@ -30,13 +31,15 @@ _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
 
 async def read_body(http: web.Request, request: Request, *, bytes_max: int) -> bytes:
     """
-    Return the body, unpacked.
+    Return the body, unpacked. What is held of it is what has come, so that a client that promises
+    much and sends little takes nothing from others.
 
     Raises:
         RequestTooLarge: it is over `bytes_max`, as sent or once unpacked.
         UnsupportedMediaType: its Content-Encoding is not known.
         InvalidRequest: it is not what it says.
-        RetryableError: it did not arrive whole and in time, or the process holds enough already.
+        TooSlow: it did not arrive whole, or not in time.
+        Overloaded: the process, or the project, holds enough already.
     """
     encoding = http.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", "", *_DECOMPRESSORS}:
@@ -44,33 +47,48 @@ async def read_body(http: web.Request, request: Request, *, bytes_max: int) -> b
             f"Content-Encoding '{encoding}' is not known: send gzip, deflate, zstd or identity"
         )
     sent = await _read(http, request, bytes_max)
+    return await unpack_held(sent, encoding, request, bytes_max=bytes_max)
+
+
+async def unpack_held(sent: bytes, encoding: str, request: Request, *, bytes_max: int) -> bytes:
+    """
+    Return what a request holds unpacked, held and charged for as well.
+
+    Raises:
+        RequestTooLarge: it is over `bytes_max` once unpacked.
+        InvalidRequest: it is not what it says.
+        Overloaded: the process, or the project, holds enough already.
+    """
     if encoding not in _DECOMPRESSORS:
-        return sent
-    if len(sent) <= _INLINE_BYTES_MAX:
+        body = sent
+    elif len(sent) <= _INLINE_BYTES_MAX:
         body = unpack(sent, encoding, bytes_max=bytes_max)
+        request.hold(len(body))
     else:
-        body = await asyncio.to_thread(unpack, sent, encoding, bytes_max=bytes_max)
-    request.hold(len(body))
+        # One at a time of each project: bombs of one take neither memory nor time from others.
+        async with request.turn:
+            body = await asyncio.to_thread(unpack, sent, encoding, bytes_max=bytes_max)
+            request.hold(len(body))
+    request.charge(len(body))
     return body
 
 
 async def _read(http: web.Request, request: Request, bytes_max: int) -> bytes:
     expected = http.content_length or 0
     _check_size(expected, bytes_max)
-    request.hold(expected)
-    chunks, size = [], 0
+    request.expect(expected)
+    body = bytearray()
     try:
-        async with asyncio.timeout(_READ_SECONDS_MAX):
+        async with asyncio.timeout(READ_SECONDS_MAX):
             async for chunk in http.content.iter_any():
-                size += len(chunk)
-                _check_size(size, bytes_max)
-                request.hold(max(0, size - request.bytes_held))
-                chunks.append(chunk)
+                _check_size(len(body) + len(chunk), bytes_max)
+                request.hold(len(chunk))
+                body += chunk
     except (TimeoutError, ConnectionError, web.RequestPayloadError) as error:
-        raise RetryableError(
-            f"the body did not arrive whole within {_READ_SECONDS_MAX:g} s: {error}"
+        raise TooSlow(
+            f"the body did not arrive whole within {READ_SECONDS_MAX:g} s: {error}"
         ) from error
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def _check_size(size: int, bytes_max: int) -> None:
@@ -103,6 +121,9 @@ def unpack(sent: bytes, encoding: str, *, bytes_max: int) -> bytes:
                 packed = decompressor.unused_data
     except (zlib.error, zstandard.ZstdError) as error:
         raise InvalidRequest(f"the body is not {encoding}: {error}") from error
+    except RequestTooLarge:
+        pieces.clear()  # an error keeps what its frames know until somebody collects it
+        raise
     if not decompressor.eof and sent:
         raise InvalidRequest(f"the body is cut off: its {encoding} has no end")
     return b"".join(pieces)

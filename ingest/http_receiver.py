@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from ingest import cors
+from ingest.admission import Request
 from ingest.body import read_body
+from ingest.http_site import Site
 from ingest.metrics import discard
 from ingest.receiver import Encoding, Receiver
 from ingest.senders import Senders
@@ -21,8 +24,9 @@ from ingest.status import (
     status_of,
 )
 from runtime import telemetry
-from runtime.config import IngestConfig
+from runtime.certificates import CertificateFiles
 from runtime.errors import ConfigError, NotAuthenticated
+from runtime.ingest_config import IngestConfig
 from runtime.telemetry import WaitsFor
 from schemas.otlp.signals import Signal
 
@@ -30,6 +34,12 @@ _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _ENCODINGS: dict[str, Encoding] = {_PROTOBUF: "protobuf", _JSON: "json"}
 # Langfuse's SDKs are pointed at a host and add their own path.
 _PREFIXES = ("", "/api/public/otel")
+# A connection that has no whole request under way, not even its headers, is closed after that.
+_IDLE_SECONDS_MAX = 75.0
+# Smaller answers do not get smaller.
+_GZIP_BYTES_MIN = 256
+
+_Export = Callable[[Request, bytes, Encoding], Awaitable[Message | None]]
 
 
 class HttpReceiver:
@@ -43,15 +53,16 @@ class HttpReceiver:
         waits_for: WaitsFor,
         *,
         signals: Sequence[Signal],
+        certificates: CertificateFiles | None,
         share_port: bool,
     ) -> None:
         self._receiver = receiver
         self._senders = senders
         self._waits_for = waits_for
         self._signals = signals
-        self._endpoint = config.http.endpoint
+        self._config = config
+        self._certificates = certificates
         self._share_port = share_port
-        self._bytes_max = config.request_bytes_max
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -66,16 +77,24 @@ class HttpReceiver:
             self._application(),
             access_log=None,
             auto_decompress=False,  # aiohttp's own knows no limit
+            keepalive_timeout=_IDLE_SECONDS_MAX,
             shutdown_timeout=grace_seconds,
         )
         await self._runner.setup()
-        host, port = self._endpoint
+        endpoint = self._config.http.endpoint
+        site = Site(
+            self._runner,
+            endpoint,
+            connections_max=self._config.connections_max,
+            share_port=self._share_port,
+            context=self._certificates.context if self._certificates else None,
+        )
         try:
-            await web.TCPSite(self._runner, host, port, reuse_port=self._share_port).start()
+            await site.start()
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigError(
-                f"ingest.http.endpoint: cannot listen on {self._endpoint}: {error.strerror}"
+                f"ingest.http.endpoint: cannot listen on {endpoint}: {error.strerror}"
             ) from error
         self.port = self._runner.addresses[0][1]
 
@@ -85,35 +104,53 @@ class HttpReceiver:
             await self._runner.cleanup()
 
     def _application(self) -> web.Application:
+        exports = {
+            f"{prefix}/v1/{signal}": export
+            for prefix in _PREFIXES
+            for signal, export in self._exports().items()
+        }
         application = web.Application(middlewares=[_errors_as_status])
-        for prefix in _PREFIXES:
-            for signal in self._signals:
-                path = f"{prefix}/v1/{signal.name}"
-                application.router.add_post(path, self._exporter(signal))
-            application.router.add_post(f"{prefix}/v1/metrics", self._discard_metrics)
+        if allowed := self._config.http.cors.allowed_origins:
+            application.middlewares.insert(0, cors.middleware(cors.Origins(allowed), exports))
+        for path, export in exports.items():
+            application.router.add_post(path, self._handler(export))
         telemetry.add_routes(application, waits_for=self._waits_for)
         return application
 
-    def _exporter(self, signal: Signal) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def export(http: web.Request) -> web.Response:
-            with self._receiver.admit("http") as request:
-                project = self._senders.project_of(http.headers.get("Authorization"))
-                encoding = _encoding_of(http)
-                body = await read_body(http, request, bytes_max=self._bytes_max)
-                response = await self._receiver.export(
-                    request, body, signal, project=project, encoding=encoding
-                )
-            return _respond(http, response)
+    def _exports(self) -> Mapping[str, _Export]:
+        exports: dict[str, _Export] = {"metrics": _discard_metrics}
+        return exports | {signal.name: self._exporter(signal) for signal in self._signals}
+
+    def _exporter(self, signal: Signal) -> _Export:
+        async def export(request: Request, body: bytes, encoding: Encoding) -> Message | None:
+            response: Message = await self._receiver.export(
+                request, body, signal, encoding=encoding
+            )
+            return response
 
         return export
 
-    async def _discard_metrics(self, http: web.Request) -> web.Response:
-        with self._receiver.admit("http") as request:
-            self._senders.project_of(http.headers.get("Authorization"))
-            encoding = _encoding_of(http)
-            body = await read_body(http, request, bytes_max=self._bytes_max)
-            await discard(body, encoding)
-        return _respond(http, None)
+    def _handler(self, export: _Export) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(http: web.Request) -> web.Response:
+            with self._receiver.admit("http") as request:
+                self._check_certificate(http)
+                request.enter(self._senders.project_of(http.headers.get("Authorization")))
+                encoding = _encoding_of(http)
+                body = await read_body(http, request, bytes_max=self._config.request_bytes_max)
+                response = await export(request, body, encoding)
+            return _respond(http, response)
+
+        return handle
+
+    def _check_certificate(self, http: web.Request) -> None:
+        if self._config.tls.client_ca_file and not http.get_extra_info("peercert"):
+            raise NotAuthenticated(
+                "a client certificate is needed, from whom ingest.tls.client_ca_file names"
+            )
+
+
+async def _discard_metrics(_: Request, body: bytes, encoding: Encoding) -> None:
+    await discard(body, encoding)
 
 
 @web.middleware
@@ -156,9 +193,14 @@ def _refuse(http: web.Request, error: Exception) -> web.Response:
 def _respond(http: web.Request, message: Message | None, *, status: int = 200) -> web.Response:
     """OTLP: the content type of the response is that of the request. No message has no fields."""
     if http.content_type == _JSON:
+        content_type = _JSON
         body = (
             b"{}" if message is None else json_format.MessageToJson(message, indent=None).encode()
         )
-        return web.Response(body=body, status=status, content_type=_JSON)
-    body = b"" if message is None else message.SerializeToString()
-    return web.Response(body=body, status=status, content_type=_PROTOBUF)
+    else:
+        content_type = _PROTOBUF
+        body = b"" if message is None else message.SerializeToString()
+    response = web.Response(body=body, status=status, content_type=content_type)
+    if len(body) >= _GZIP_BYTES_MIN and "gzip" in http.headers.get("Accept-Encoding", "").lower():
+        response.enable_compression(web.ContentCoding.gzip)
+    return response

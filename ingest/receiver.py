@@ -22,8 +22,8 @@ from ingest.publisher import Publisher
 from ingest.rejected import Rejected
 from ingest.stamp import Stamp
 from runtime import events
-from runtime.config import IngestConfig
 from runtime.errors import InvalidRequest
+from runtime.ingest_config import IngestConfig
 from runtime.signals import SignalName
 from schemas.otlp.json_validation import validate_json
 from schemas.otlp.signals import Signal
@@ -47,7 +47,7 @@ class Receiver:
             signal: Publisher(producer, seconds_max=config.publish_seconds_max)
             for signal, producer in producers.items()
         }
-        self._gate = Gate(config.inflight_bytes_max)
+        self._gate = Gate(config)
         self._stamp = Stamp()
         # A parsed request takes several times its bytes: large ones take turns.
         self._large = asyncio.Lock()
@@ -62,7 +62,6 @@ class Receiver:
         body: bytes,
         signal: Signal,
         *,
-        project: str,
         encoding: Encoding = "protobuf",
     ) -> Any:
         """
@@ -77,15 +76,18 @@ class Receiver:
         try:
             validated = await self._validate(body, signal, encoding)  # validate
         except InvalidRequest as error:
-            self._rejected.note_request(error, body, signal.name, project=project)
+            self._rejected.note_request(error, body, signal.name, project=request.project)
             raise
         request.signal, request.items = signal.name, validated.received
         if validated.published:
-            validated = await self._publishers[signal.name].publish(  # publish
-                validated, signal, project=project, received_ns=received_ns
-            )
+            try:
+                validated = await self._publishers[signal.name].publish(  # publish
+                    validated, signal, project=request.project, received_ns=received_ns
+                )
+            finally:
+                request.answered(len(body), seconds=time.perf_counter() - started)
         _count(request, signal, validated, seconds=time.perf_counter() - started)
-        self._rejected.note_items(validated.rejections, signal.name, project=project)
+        self._rejected.note_items(validated.rejections, signal.name, project=request.project)
         return signal.response_to(
             validated.rejections, received=validated.received, repairs=validated.repairs
         )

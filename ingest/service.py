@@ -17,6 +17,7 @@ from ingest.receiver import Receiver
 from ingest.rejected import Rejected
 from ingest.senders import Senders
 from runtime import checks
+from runtime.certificates import CertificateFiles
 from runtime.config import Config
 from runtime.key_ring import KeyRing
 from runtime.signals import SignalName
@@ -56,7 +57,7 @@ async def serve(
 
     Raises:
         ConfigError: an address must not or cannot be listened on, limits contradict, or the file
-            of project keys is broken.
+            of project keys, or one of the certificates, is broken.
     """
     ingest = config.ingest
     keys = KeyRing(config.keys_file)
@@ -67,7 +68,10 @@ async def serve(
     receiver = Receiver(producers, ingest, rejected=letters)
     senders = Senders(keys)
     signals = (TRACES, Logs(config.sessions.keys))
-    grpc = GrpcReceiver(receiver, senders, ingest, signals, share_port=share_ports)
+    certificates = CertificateFiles(ingest.tls) if ingest.tls.cert_file else None
+    grpc = GrpcReceiver(
+        receiver, senders, ingest, signals, certificates=certificates, share_port=share_ports
+    )
     readiness = Readiness(*producers.values())
 
     async def waits_for() -> Sequence[str]:
@@ -75,9 +79,15 @@ async def serve(
         return [*([problem] if problem else []), *await readiness.waits_for()]
 
     http = HttpReceiver(
-        receiver, senders, ingest, waits_for, signals=signals, share_port=share_ports
+        receiver,
+        senders,
+        ingest,
+        waits_for,
+        signals=signals,
+        certificates=certificates,
+        share_port=share_ports,
     )
-    async with letters.written():
+    async with letters.written(), _renewed(certificates):
         try:
             await grpc.start()
             await http.start(grace_seconds)
@@ -86,3 +96,16 @@ async def serve(
         finally:
             await asyncio.gather(grpc.stop(grace_seconds), http.stop())
             log.info("ingest_stopped")
+
+
+@asynccontextmanager
+async def _renewed(certificates: CertificateFiles | None) -> AsyncIterator[None]:
+    """Read the certificates again when they change, for as long as the context lasts."""
+    if certificates is None:
+        yield
+        return
+    watching = asyncio.create_task(certificates.watch())
+    try:
+        yield
+    finally:
+        watching.cancel()

@@ -2,7 +2,8 @@
 THE table: what each of our errors is to a gRPC and to an HTTP client, and when to come back.
 
 OTLP (Failures): UNAVAILABLE and 503 are tried again, after the delay in RetryInfo or Retry-After.
-RESOURCE_EXHAUSTED without RetryInfo, UNAUTHENTICATED, and every 4xx but 429, never are.
+RESOURCE_EXHAUSTED without RetryInfo, UNAUTHENTICATED, and every 4xx but 429, never are. 429 itself
+is not used: OpenTelemetry's exporters for Python gave spans up at it for years.
 """
 
 from __future__ import annotations
@@ -23,9 +24,27 @@ from runtime.errors import (
     RetryableError,
 )
 
+_MESSAGE_BYTES_MAX = 1000
+
 
 class Overloaded(RetryableError):
     """The process holds as many bytes of requests as it may."""
+
+
+class ProjectOverloaded(Overloaded):
+    """One project has as many of them under way as it may."""
+
+
+class Throttled(RetryableError):
+    """A project sends more bytes a second than it may, and may again in `retry_seconds`."""
+
+    def __init__(self, message: str, *, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class TooSlow(RetryableError):
+    """A body did not arrive whole, or not in time."""
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -41,12 +60,16 @@ class MethodNotAllowed(InvalidRequest):
 
 
 class Row(NamedTuple):
-    """How one kind of error is told. Without `retry_seconds` a client must not try again."""
+    """
+    How one kind of error is told. Without `retry_seconds` a client must not try again; `cause` is
+    what such refusals are counted by.
+    """
 
     error: type[Exception]
     grpc: grpc.StatusCode
     http: int
     retry_seconds: int | None = None
+    cause: str = ""
 
 
 # The first row whose error fits holds. Subclasses come before their bases.
@@ -58,8 +81,12 @@ TABLE = (
     Row(NotFound, grpc.StatusCode.NOT_FOUND, 404),
     Row(MethodNotAllowed, grpc.StatusCode.UNIMPLEMENTED, 405),
     Row(InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT, 400),
-    Row(BufferFull, grpc.StatusCode.UNAVAILABLE, 503, retry_seconds=3),  # it takes time to drain
-    Row(RetryableError, grpc.StatusCode.UNAVAILABLE, 503, retry_seconds=1),
+    Row(BufferFull, grpc.StatusCode.UNAVAILABLE, 503, 3, "buffer_full"),  # it takes time to drain
+    Row(Throttled, grpc.StatusCode.UNAVAILABLE, 503, 1, "rate"),
+    Row(ProjectOverloaded, grpc.StatusCode.UNAVAILABLE, 503, 1, "share"),
+    Row(Overloaded, grpc.StatusCode.UNAVAILABLE, 503, 1, "memory"),
+    Row(TooSlow, grpc.StatusCode.UNAVAILABLE, 503, 1, "slow"),
+    Row(RetryableError, grpc.StatusCode.UNAVAILABLE, 503, 1, "buffer"),
     Row(Exception, grpc.StatusCode.INTERNAL, 500),  # a bug of ours: the same would happen again
 )
 
@@ -70,13 +97,18 @@ def row_of(error: Exception) -> Row:
 
 
 def message_of(error: Exception) -> str:
-    """Return what the client may read. What a bug says is for our log alone."""
-    return "internal error; see the server's log" if row_of(error).http == 500 else str(error)
+    """
+    Return what the client may read. What a bug says is for our log alone. It has a bound: gRPC
+    sends it twice in the trailers, and clients take 8 KiB of those.
+    """
+    if row_of(error).http == 500:
+        return "internal error; see the server's log"
+    return str(error).encode(errors="replace")[:_MESSAGE_BYTES_MAX].decode(errors="ignore")
 
 
 def retry_info(error: Exception) -> RetryInfo | None:
     """Return when to come back, if that makes sense."""
-    seconds = row_of(error).retry_seconds
+    seconds = error.retry_seconds if isinstance(error, Throttled) else row_of(error).retry_seconds
     return None if seconds is None else RetryInfo(retry_delay=Duration(seconds=seconds))
 
 

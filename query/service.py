@@ -14,8 +14,9 @@ from query.app import create_app
 from query.langfuse.ingest import Ingest
 from query.services import Services
 from runtime import checks
-from runtime.config import Config, HostPort
+from runtime.config import Config
 from runtime.errors import ConfigError
+from runtime.section import HostPort
 from store.client import Store
 
 log = structlog.get_logger()

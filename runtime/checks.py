@@ -12,9 +12,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runtime import keys
-from runtime.config import Config, KafkaBufferConfig, QueryConfig, StoreConfig
+from runtime import certificates, keys
+from runtime.config import (
+    Config,
+    IngestTlsConfig,
+    KafkaBufferConfig,
+    KafkaSecurityConfig,
+    QueryConfig,
+    StoreConfig,
+)
 from runtime.errors import ConfigError
+from runtime.ingest_config import REQUEST_OVERHEAD_BYTES
 
 _SECRET_CHARACTERS_MIN = 32
 
@@ -65,10 +73,15 @@ def ingest(config: Config) -> Iterator[str]:
                     " create --project NAME`, listen on 127.0.0.1, or set ingest.without_keys to"
                     " allow it"
                 )
-    if settings.inflight_bytes_max < 2 * settings.request_bytes_max:
+    if any((settings.tls.cert_file, settings.tls.key_file, settings.tls.client_ca_file)):
+        try:
+            certificates.read(settings.tls)
+        except ConfigError as error:
+            yield str(error)
+    if settings.inflight_bytes_max < 2 * settings.request_bytes_max + REQUEST_OVERHEAD_BYTES:
         yield (
-            "ingest.inflight_bytes_max must be twice ingest.request_bytes_max or more: a request"
-            " is held packed and unpacked, and the largest would be refused for ever"
+            "ingest.inflight_bytes_max must be twice ingest.request_bytes_max, and 64 KiB more: a"
+            " request is held packed and unpacked, and the largest would be refused for ever"
         )
 
 
@@ -107,15 +120,19 @@ def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
             "buffer.kafka.security: cert_file and key_file belong together; set both of them or"
             " neither"
         )
-    for name in ("ca_file", "cert_file", "key_file"):
-        path: Path | None = getattr(security, name)
-        if path and not os.access(path, os.R_OK):
-            yield f"buffer.kafka.security.{name}: {path} cannot be read"
+    yield from _unreadable("buffer.kafka.security", security)
     if 0 < topics.replication < topics.min_insync_replicas:
         yield (
             "buffer.kafka.topics.min_insync_replicas must not be more than replication, or nothing"
             " would ever be acknowledged"
         )
+
+
+def _unreadable(section: str, files: KafkaSecurityConfig | IngestTlsConfig) -> Iterator[str]:
+    for name in ("ca_file", "cert_file", "key_file"):
+        path: Path | None = getattr(files, name)
+        if path and not os.access(path, os.R_OK):
+            yield f"{section}.{name}: {path} cannot be read"
 
 
 def query(config: QueryConfig) -> Iterator[str]:
@@ -151,6 +168,7 @@ def ingest_url(config: QueryConfig) -> Iterator[str]:
     url = config.ingest_url
     if url and not (_is_base_url(url) and urlsplit(url).username is None):
         yield "query.ingest_url must be http://host:port or https://host:port, and nothing more"
+    yield from _unreadable("query.ingest_tls", config.ingest_tls)
 
 
 def _is_base_url(text: str) -> bool:

@@ -1,34 +1,33 @@
 """
 The settings of every process: what there is, its default, its unit, and what it does.
 
-The classes below are the whole truth: docs/configuration.md is rendered from them. Where settings
-come from is runtime/settings.py's business.
+The classes below, and those of ingest in runtime/ingest_config.py, are the whole truth:
+docs/configuration.md is rendered from them. Where settings come from is runtime/settings.py's
+business.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ByteSize,
-    ConfigDict,
     Field,
     FiniteFloat,
     NonNegativeInt,
-    PlainSerializer,
     PositiveFloat,
     PositiveInt,
     SecretStr,
     model_validator,
 )
 
+from runtime.ingest_config import IngestConfig
 from runtime.roles import RoleName
+from runtime.section import Endpoint, HostPort, Section, parse_host_port
 
 # In order of preference; docs/sessions.md says who sends which.
 SESSION_KEYS = (
@@ -63,44 +62,6 @@ _PASSWORD_HASH = re.compile(
 )
 
 
-class HostPort(NamedTuple):
-    """An address to listen on or to reach. Port 0 lets the system choose one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def _parse_host_port(text: object) -> object:
-    if not isinstance(text, str):
-        return text
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"'{text}' is not an address; write host:port, such as 127.0.0.1:4317")
-    return HostPort(host.removeprefix("[").removesuffix("]"), int(port))
-
-
-Endpoint = Annotated[
-    HostPort, BeforeValidator(_parse_host_port), PlainSerializer(str, return_type=str)
-]
-
-
-class Section(BaseModel):
-    """A group of settings. Unknown keys are errors; nothing changes after the start."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
 class EmbeddedBufferConfig(Section):
     """The embedded log: SQLite files in `data_dir`."""
 
@@ -118,7 +79,7 @@ def _parse_servers(servers: object) -> object:
         return servers
     if not servers:
         raise ValueError("name one broker at least, such as 127.0.0.1:9092")
-    return tuple(str(_parse_host_port(server)) for server in servers)
+    return tuple(str(parse_host_port(server)) for server in servers)
 
 
 class KafkaSecurityConfig(Section):
@@ -217,54 +178,6 @@ class BufferConfig(Section):
     )
     embedded: EmbeddedBufferConfig = EmbeddedBufferConfig()
     kafka: KafkaBufferConfig = KafkaBufferConfig()
-
-
-class GrpcConfig(Section):
-    """OTLP over gRPC."""
-
-    endpoint: Endpoint = Field(
-        default=HostPort("127.0.0.1", 4317), description="Where OTLP/gRPC is received."
-    )
-
-
-class HttpConfig(Section):
-    """OTLP over HTTP, and the health and metrics of the ingest process."""
-
-    endpoint: Endpoint = Field(
-        default=HostPort("127.0.0.1", 4318),
-        description="Where OTLP/HTTP is received, protobuf and JSON alike; also `/healthz`, "
-        "`/readyz` and `/metrics`.",
-    )
-
-
-class IngestConfig(Section):
-    """Receiving, validating and publishing spans and log records."""
-
-    grpc: GrpcConfig = GrpcConfig()
-    http: HttpConfig = HttpConfig()
-    processes: PositiveInt = Field(
-        default=1,
-        description="How many processes receive, on the same ports (Linux). One takes about one "
-        "core. Connections are spread over them, not requests.",
-    )
-    request_bytes_max: ByteSize = Field(
-        default=ByteSize(64 * 2**20),
-        description="The largest request, after decompression (OTLP 1.11 recommends 64 MiB).",
-    )
-    inflight_bytes_max: ByteSize = Field(
-        default=ByteSize(256 * 2**20),
-        description="How many bytes of requests one process holds at a time. Past it, exporters "
-        "are told to come back later.",
-    )
-    publish_seconds_max: PositiveFloat = Field(
-        default=8.0,
-        description="How long a request may wait for the buffer (seconds) before it is refused as "
-        "retryable. Exporters themselves give up after 10 s.",
-    )
-    without_keys: bool = Field(
-        default=False,
-        description="Receive on addresses beyond loopback although there are no project keys.",
-    )
 
 
 class TelemetryConfig(Section):
@@ -427,6 +340,19 @@ class UserConfig(Section):
     roles: dict[str, RoleName] = Field(min_length=1)
 
 
+class IngestTlsConfig(Section):
+    """How `ingest_url` is spoken to, where it is https."""
+
+    ca_file: Path | None = Field(
+        default=None,
+        description="Whom to trust: certificates in PEM. Without it, whom the system trusts.",
+    )
+    cert_file: Path | None = Field(
+        default=None, description="Our own certificate in PEM, where ingest asks for one."
+    )
+    key_file: Path | None = Field(default=None, description="The key of our own certificate.")
+
+
 class QueryConfig(Section):
     """Pages and API."""
 
@@ -462,6 +388,7 @@ class QueryConfig(Section):
         description="Where spans go that Langfuse's SDKs send to `query.endpoint`, such as "
         "`http://ingest:4318`. Empty: to `ingest.http.endpoint`.",
     )
+    ingest_tls: IngestTlsConfig = IngestTlsConfig()
 
 
 class LogConfig(Section):

@@ -22,6 +22,10 @@ _LOG_SECONDS_MIN = 1.0
 _last_logged: dict[str, float] = {}
 _left_out: dict[str, int] = {}
 
+# The first so many projects that are refused get a label of their own.
+_PROJECTS_MAX = 100
+_projects: set[str] = set()
+
 
 def request_accepted(*, signal: SignalName, transport: str, items: int, seconds: float) -> None:
     """The buffer has the request's spans or log records durably."""
@@ -30,9 +34,12 @@ def request_accepted(*, signal: SignalName, transport: str, items: int, seconds:
     metrics.request_seconds.labels(transport).observe(seconds)
 
 
-def request_refused(*, signal: str, transport: str, items: int, reason: str) -> None:
-    """The exporter is told to send the same request again later."""
+def request_refused(
+    *, signal: str, transport: str, project: str, items: int, cause: str, reason: str
+) -> None:
+    """The exporter is told to send the same request again later. `cause` is `reason` in a word."""
     metrics.requests.labels(transport, "refusal").inc()
+    metrics.refused_requests.labels(cause, _named(project)).inc()
     if refused := metrics.REFUSED.get(signal):
         refused.labels(transport).inc(items)
     _log_sometimes(
@@ -40,9 +47,18 @@ def request_refused(*, signal: str, transport: str, items: int, reason: str) -> 
         "request_refused",
         signal=signal,
         transport=transport,
+        project=project,
         items=items,
         reason=reason,
     )
+
+
+def _named(project: str) -> str:
+    """Return a project as a label, of which there are so many."""
+    if project in _projects or len(_projects) < _PROJECTS_MAX:
+        _projects.add(project)
+        return project
+    return "(others)"
 
 
 def request_failed(*, transport: str, reason: str) -> None:
@@ -197,6 +213,24 @@ def keys_read(*, keys: int) -> None:
 def keys_unreadable(*, error: str) -> None:
     """The file of project keys has changed and is broken; those read before stay in force."""
     log.error("keys_unreadable", error=error)
+
+
+def certificates_read() -> None:
+    """The files of `ingest.tls` had changed; connections made from now on see what they hold."""
+    metrics.broken_certificates.set(0)
+    log.info("certificates_read")
+
+
+def certificates_unreadable(*, error: str) -> None:
+    """The files of `ingest.tls` have changed and are broken; those read before stay in force."""
+    metrics.broken_certificates.set(1)
+    log.error("certificates_unreadable", error=error)
+
+
+def connection_refused() -> None:
+    """There were as many connections as there may be."""
+    metrics.refused_connections.inc()
+    _log_sometimes(log.warning, "connection_refused", why="ingest.connections_max")
 
 
 def logged_in(*, user: str, address: str) -> None:

@@ -2,7 +2,7 @@
 Every metric, declared once: name, kind, labels, meaning. docs/metrics.md is rendered from here.
 
 Names follow the OpenTelemetry Collector's where it has the same thing. Labels are bounded: no
-project, no session, no trace. Values are set by runtime/events.py alone.
+session, no trace, and a hundred projects at most. Values are set by runtime/events.py alone.
 """
 
 from __future__ import annotations
@@ -67,6 +67,25 @@ requests = Counter(
     "otelcol_receiver_requests",
     "Requests, by how they ended: success, refusal (worth a retry), failure (never worth one).",
     ["transport", "outcome"],
+    registry=REGISTRY,
+)
+refused_requests = Counter(
+    "sessiontrail_refused_requests",
+    "Refusals, by why (memory, share of the project, rate, slow, buffer, buffer_full, cancelled) "
+    "and by project, of which a hundred have their names.",
+    ["cause", "project"],
+    registry=REGISTRY,
+)
+refused_connections = Counter(
+    "sessiontrail_refused_connections",
+    "Connections that were closed at once, since there were `ingest.connections_max`. Of OTLP/HTTP "
+    "alone: gRPC does not tell.",
+    registry=REGISTRY,
+)
+broken_certificates = Gauge(
+    "sessiontrail_broken_certificates",
+    "1 while the files of `ingest.tls` are broken, and those that were read before are in force.",
+    multiprocess_mode="livemax",
     registry=REGISTRY,
 )
 discarded_items = Counter(

@@ -15,8 +15,8 @@ import structlog
 from aiohttp import web
 
 from runtime import members
-from runtime.config import HostPort
 from runtime.metrics import REGISTRY
+from runtime.section import HostPort
 
 log = structlog.get_logger()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 from aiokafka.errors import KafkaError
 
-from runtime.config import HostPort
+from runtime.section import HostPort
 from tests import model, views
 from tests.kafka.cluster import Cluster
 from tests.kafka.groups import lag

@@ -24,7 +24,8 @@ from clickhouse_connect.driver.client import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from runtime import settings
-from runtime.config import Config, HostPort, StoreConfig
+from runtime.config import Config, StoreConfig
+from runtime.section import HostPort
 from runtime.signals import SignalName
 
 COMMAND = Path(sys.executable).parent / "sessiontrail"
@@ -169,11 +170,15 @@ def answer(url: str, body: bytes | None = None) -> tuple[int, str]:
 
 @contextmanager
 def ingest(
-    folder: Path, *, processes: int, ports: tuple[int, int] | None = None
+    folder: Path,
+    *assignments: str,
+    processes: int,
+    ports: tuple[int, int] | None = None,
 ) -> Iterator[Ingest]:
     """Run ingest alone, in so many processes, and stop it in the end."""
     grpc, http = (f"127.0.0.1:{port}" for port in ports or (free_port(), free_port()))
-    process = subprocess.Popen(ingest_command(folder, processes=processes, grpc=grpc, http=http))
+    command = ingest_command(folder, processes=processes, grpc=grpc, http=http)
+    process = subprocess.Popen([*command, *(f"--set={item}" for item in assignments)])
     running = Ingest(folder=folder, grpc=grpc, http=f"http://{http}", process=process)
     try:
         wait_until(

@@ -27,7 +27,7 @@ VENDORS = {
     "aiokafka": ("buffer/kafka",),
     "clickhouse_connect": ("store/client.py",),
     "chdb": ("store/embedded/engine.py",),
-    "grpc": ("ingest/grpc_receiver.py", "ingest/status.py"),
+    "grpc": ("ingest/grpc_receiver.py", "ingest/grpc_server.py", "ingest/status.py"),
     "argon2": ("query/access/passwords.py",),
     "itsdangerous": ("query/access/cookies.py",),
     "sqlite3": ("buffer/sqlite_log.py",),

@@ -35,7 +35,7 @@ def import_(invocation: Invocation, *, files: Sequence[str], endpoint: str | Non
         from cli.transfer.importing import Import
 
         config = invocation.config
-        endpoint = endpoint or f"http://{config.ingest.http.endpoint}"
+        endpoint = endpoint or config.ingest.http_url
         importing = Import(files, bytes_max=config.ingest.request_bytes_max)
         try:
             lifecycle.run(importing.run(endpoint))

@@ -7,6 +7,7 @@ say, and so is the answer.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,8 +15,8 @@ from typing import Self
 
 import aiohttp
 
-from runtime.config import Config
-from runtime.errors import RetryableError
+from runtime.config import Config, IngestTlsConfig
+from runtime.errors import ConfigError, RetryableError
 
 # Above what ingest itself allows a request: 30 s to arrive, and some to be published.
 _SECONDS_MAX = 60.0
@@ -40,15 +41,33 @@ class Answer:
     body: bytes
 
 
+def tls_context(config: IngestTlsConfig) -> ssl.SSLContext:
+    """
+    Return whom to trust, and how to show who we are.
+
+    Raises:
+        ConfigError: one of the files cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+        if config.cert_file:
+            context.load_cert_chain(config.cert_file, config.key_file, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"query.ingest_tls: a file cannot be used: {error}") from error
+    return context
+
+
 class Ingest:
     """A client of ingest's OTLP/HTTP. Safe to use from many tasks at once."""
 
     def __init__(self, config: Config) -> None:
-        self._address = config.query.ingest_url or f"http://{config.ingest.http.endpoint}"
+        self._address = config.query.ingest_url or config.ingest.http_url
+        self._tls = tls_context(config.query.ingest_tls)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             self._address,
+            connector=aiohttp.TCPConnector(ssl=self._tls),
             timeout=aiohttp.ClientTimeout(total=_SECONDS_MAX, connect=_CONNECT_SECONDS_MAX),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

@@ -91,7 +91,7 @@ async def list_sessions(
         refresh=refresh,
         with_=with_,
         export_link=export_link,
-        otlp=f"http://{services.config.ingest.grpc.endpoint}",
+        otlp=services.config.ingest.grpc_url,
         base_url=str(request.base_url).rstrip("/"),
     )
 

@@ -28,13 +28,13 @@ async def wires(shared_producer: RecordingProducer) -> AsyncIterator[dict[str, W
     """Every wire, by its name."""
     settings: dict[str, Any] = {
         "request_bytes_max": BYTES_MAX,
-        "inflight_bytes_max": 30 * BYTES_MAX,
+        "inflight_bytes_max": 2**24,
         "publish_seconds_max": 0.3,
     }
     async with (
         running_ingest(shared_producer, **settings) as service,
         grpc.aio.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel,
-        aiohttp.ClientSession(auto_decompress=False) as session,
+        aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session,
     ):
         yield wires_to(service, channel, session)
 

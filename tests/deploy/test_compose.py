@@ -15,7 +15,8 @@ import yaml
 from cli.main import cli
 from query import service as query_service
 from runtime import settings, telemetry
-from runtime.config import Config, HostPort
+from runtime.config import Config
+from runtime.section import HostPort
 from tests.deploy.paths import BIN, CONFIGS, DEPLOY, ROOT
 from tests.users import user
 from workers import service as worker_service

@@ -44,7 +44,7 @@ def producer() -> RecordingProducer:
 @pytest.fixture
 async def client(producer: RecordingProducer) -> AsyncIterator[Client]:
     """Yield a client of an ingest with small limits."""
-    settings: dict[str, Any] = {"request_bytes_max": 10_000, "inflight_bytes_max": 30_000}
+    settings: dict[str, Any] = {"request_bytes_max": 10_000, "inflight_bytes_max": 450_000}
     async with running_ingest(producer, publish_seconds_max=0.3, **settings) as service:
         client = Client(service)
         async with client.channel:

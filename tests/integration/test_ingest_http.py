@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from google.protobuf import json_format
+from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
@@ -54,10 +55,10 @@ def producer() -> RecordingProducer:
 @pytest.fixture
 async def client(producer: RecordingProducer) -> AsyncIterator[Client]:
     """Yield a client of an ingest with small limits."""
-    settings: dict[str, Any] = {"request_bytes_max": 10_000, "inflight_bytes_max": 30_000}
+    settings: dict[str, Any] = {"request_bytes_max": 10_000, "inflight_bytes_max": 450_000}
     async with (
         running_ingest(producer, publish_seconds_max=0.3, **settings) as service,
-        aiohttp.ClientSession(auto_decompress=False) as session,
+        aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session,
     ):
         yield Client(f"http://127.0.0.1:{service.http_port}", session)
 
@@ -67,6 +68,22 @@ async def test_publishes_the_body_as_it_came(client: Client, producer: Recording
     await client.send()
 
     assert producer.records[0].value == BODY
+
+
+async def test_packs_what_is_worth_it_where_that_is_asked_for(client: Client) -> None:
+    """OTLP: the response may be gzipped for who says Accept-Encoding: gzip."""
+    asked = {**PROTOBUF, "Accept-Encoding": "deflate, gzip"}
+    status, headers, body = await client.send(b"\xff", {**asked, "Content-Encoding": "x" * 300})
+    assert (status, headers["Content-Encoding"]) == (415, "gzip")
+    assert "is not known" in Status.FromString(body).message
+    _, headers, body = await client.send(headers=asked)
+    assert ("Content-Encoding" in headers, body) == (False, b"")
+
+
+async def test_refuses_headers_without_end(client: Client) -> None:
+    """Before they are all read."""
+    status, _, _ = await client.send(headers={**PROTOBUF, "X-Large": "x" * 100_000})
+    assert status == 400
 
 
 async def test_holds_a_bounded_number_of_bytes(client: Client, producer: RecordingProducer) -> None:

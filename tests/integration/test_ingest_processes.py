@@ -19,8 +19,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from cli.receivers import _claim
-from runtime.config import HostPort
 from runtime.errors import ConfigError
+from runtime.section import HostPort
 from tests import processes
 from tests.load import Load
 from tests.samples import request, span

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import HostPort
+from runtime.section import HostPort
 from tests import processes
 from tests.samples import request, span
 

@@ -18,7 +18,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import ConsumedRecord, Record
-from runtime.config import HostPort, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
+from runtime.config import SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
+from runtime.section import HostPort
 from schemas import dead_letter, envelope
 from schemas.envelope import Envelope
 from schemas.erasing import Erasing

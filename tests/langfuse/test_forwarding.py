@@ -17,8 +17,9 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from query.service import serve
-from runtime.config import Config, HostPort
+from runtime.config import Config
 from runtime.metrics import REGISTRY
+from runtime.section import HostPort
 from tests.fakes import RecordingProducer, running_ingest
 from tests.processes import free_port
 from tests.samples import as_json, request, span, spans_of
@@ -86,7 +87,7 @@ def producer() -> RecordingProducer:
 @pytest.fixture
 async def client(producer: RecordingProducer) -> AsyncIterator[Client]:
     """Yield a client of a query process in front of an ingest with small limits."""
-    limits: dict[str, Any] = {"request_bytes_max": BYTES_MAX, "inflight_bytes_max": 3 * BYTES_MAX}
+    limits: dict[str, Any] = {"request_bytes_max": BYTES_MAX, "inflight_bytes_max": 2**20}
     async with (
         running_ingest(producer, publish_seconds_max=0.3, **limits) as service,
         forwarding_to(f"http://127.0.0.1:{service.http_port}") as client,

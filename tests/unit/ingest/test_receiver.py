@@ -13,8 +13,8 @@ from ingest.receiver import Receiver
 from ingest.rejected import Rejected
 from ingest.stamp import Stamp
 from ingest.status import Overloaded
-from runtime.config import IngestConfig
 from runtime.errors import BufferFull, BufferUnavailable, InvalidRequest
+from runtime.ingest_config import REQUEST_OVERHEAD_BYTES, IngestConfig
 from runtime.metrics import REGISTRY
 from schemas.envelope import Envelope
 from schemas.otlp.traces import TRACES
@@ -33,8 +33,9 @@ def receiver_to(producer: Producer, **settings: float) -> Receiver:
 async def export(receiver: Receiver, body: bytes = BODY, transport: str = "test") -> int:
     """Send a request, and return how many spans were rejected."""
     with receiver.admit(transport) as admitted:
+        admitted.enter("shop")
         admitted.hold(len(body))
-        response = await receiver.export(admitted, body, TRACES, project="shop")
+        response = await receiver.export(admitted, body, TRACES)
     return int(response.partial_success.rejected_spans)
 
 
@@ -148,7 +149,7 @@ async def test_holds_so_many_bytes_at_most() -> None:
     """Past the bound requests are refused until others are answered."""
     producer = RecordingProducer()
     producer.mode = "slow"
-    receiver = receiver_to(producer, inflight_bytes_max=len(BODY))
+    receiver = receiver_to(producer, inflight_bytes_max=REQUEST_OVERHEAD_BYTES + len(BODY))
     task = asyncio.create_task(export(receiver))
     while not producer.waiting:
         await asyncio.sleep(0)
@@ -213,8 +214,9 @@ async def test_rejects_a_span_that_is_larger_than_a_record_alone() -> None:
     receiver = receiver_to(producer)
 
     with receiver.admit("large") as admitted:
+        admitted.enter("shop")
         body = request(*spans).SerializeToString()
-        response = await receiver.export(admitted, body, TRACES, project="shop")
+        response = await receiver.export(admitted, body, TRACES)
 
     alone = len(request(spans[1]).SerializeToString())
     partial = response.partial_success

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runtime import settings
-from runtime.config import HostPort
 from runtime.errors import ConfigError
+from runtime.section import HostPort
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -81,6 +81,19 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError):
         settings.load(file=file, environment={})
+
+
+def test_a_file_may_hold_settings_that_are_mappings(tmp_path: Path) -> None:
+    """By project, as docs/configuration.md writes them; null is a value there."""
+    file = tmp_path / "sessiontrail.yaml"
+    file.write_text(
+        "retention: {projects: {shop: 90, audit: null}}\n"
+        "ingest: {rate: {projects: {shop: 20MiB, 'a.b': null}}}",
+        encoding="utf-8",
+    )
+    config = settings.load(file=file, environment={})
+    assert config.retention.projects == {"shop": 90, "audit": None}
+    assert config.ingest.rate.projects == {"shop": 20 * 2**20, "a.b": None}
 
 
 @pytest.mark.parametrize("servers", ["kafka-1", "kafka-1:abc", "a:1,b:99999", ""])
