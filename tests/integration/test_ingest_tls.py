@@ -21,7 +21,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ingest.service import IngestService
+from query.langfuse.ingest import Ingest
 from runtime import certificates
+from runtime.config import Config
 from runtime.errors import ConfigError
 from runtime.metrics import REGISTRY
 from tests.certificates import Files, issue
@@ -224,6 +226,25 @@ async def test_broken_files_change_nothing_and_are_complained_of(
         await _until(lambda: _complains() == 0)
         async with connected(service, context(new, client=new)) as send:
             assert await send() == 200
+
+
+async def test_query_hands_spans_on_over_tls(files: Files) -> None:
+    """What Langfuse's SDKs send to the pages' address goes on to ingest, with a certificate."""
+    producer = RecordingProducer()
+    async with running_ingest(producer, tls=files.settings(mutual=True)) as service:
+        pair = {"cert_file": files.client_certificate, "key_file": files.client_key}
+        settings = {
+            "ingest_url": f"https://localhost:{service.http_port}",
+            "ingest_tls": {"ca_file": files.ca, **pair},
+        }
+
+        async def body() -> AsyncIterator[bytes]:
+            yield BODY
+
+        async with Ingest(Config.model_validate({"query": settings})) as ingest:
+            answer = await ingest.forward("/v1/traces", PROTOBUF.items(), body())
+    assert (answer.status, answer.body) == (200, b"")
+    assert len(producer.records) == 1
 
 
 def _put(made: Files, at: Files) -> None:

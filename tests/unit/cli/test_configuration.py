@@ -102,6 +102,13 @@ KAFKA = "buffer.kind=kafka"
         (["store.url=http://ch:port"], "store.url must be http://host:port"),
         (["store.url=http://ch/?password=s3cr3t"], "store.url must be http://host:port"),
         (["store.url=http://ada:s3cr3t@ch"], "set store.user and store.password"),
+        (["ingest.tls.cert_file=/dev/null"], "ingest.tls: cert_file and key_file belong together"),
+        (
+            ["ingest.tls.cert_file=/dev/null", "ingest.tls.key_file=none"],
+            "ingest.tls.key_file: cannot read none",
+        ),
+        (["ingest.http.cors.allowed_origins=['*']"], "'*' is no origin"),
+        (["query.ingest_tls.ca_file=none"], "query.ingest_tls.ca_file: none cannot be read"),
         (["query.ingest_url=ingest:4318"], "query.ingest_url must be http://host:port"),
         (["query.ingest_url=http://ada:s3cr3t@i"], "query.ingest_url must be http://host:port"),
     ],
