@@ -58,6 +58,35 @@ async def test_publishes_the_body_as_it_came(client: Client, producer: Recording
     assert producer.records[0].value == BODY
 
 
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+async def test_unpacks_messages(
+    client: Client, producer: RecordingProducer, compression: grpc.Compression
+) -> None:
+    """OTLP demands gzip; gRPC has deflate as well."""
+    assert await client.send(compression=compression) == b""
+
+    assert producer.records[0].value == BODY
+
+
+async def test_what_begins_as_if_it_were_packed_may_be_a_request(
+    client: Client, producer: RecordingProducer
+) -> None:
+    """An unknown field of a later OTLP, in the very bytes that zlib begins with."""
+    body = b"\x78\x9c\x01" + BODY
+
+    assert await client.send(body) == b""
+    assert producer.records[0].value == body
+
+
+async def test_refuses_headers_without_end(client: Client) -> None:
+    """Before any of it is looked at."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await client.send(metadata=(("x-large", "x" * 100_000),))
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await client.send() == b""
+
+
 async def test_holds_a_bounded_number_of_bytes(client: Client, producer: RecordingProducer) -> None:
     """Of five requests at once, those that do not fit are told to come back."""
     producer.mode = "slow"
