@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import NotFound
-from schemas.resolving import Resolving, new_batch
+from schemas.resolving import ALL, Resolving, new_batch
 from schemas.statements import (
     DELETE_TRACES_OF_SESSIONS,
     EXPIRED_TRACES,
@@ -24,8 +24,6 @@ from schemas.statements import (
 )
 from store.client import Store
 
-# What is said of a session is all written anew, however large it is.
-_ALL_TRACES = 2**62
 # A deletion is over by then: who inserts meanwhile has to see that it has begun.
 _WINDOW_NS = 600 * 10**9
 _ERASED_WHEN_DONE: Mapping[str, str | int] = {
@@ -119,7 +117,7 @@ class Erasing:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._resolving = Resolving(store, traces_max=_ALL_TRACES)
+        self._resolving = Resolving(store, traces_max=ALL, spans_max=ALL)
 
     async def delete_session(self, project: str, session_id: str, *, author: str) -> Erased:
         """

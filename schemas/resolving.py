@@ -15,15 +15,23 @@ import time
 from schemas.statements import (
     REFIGURE_SESSION,
     RESOLVE_DUE,
+    RESOLVE_PLACES,
     RESOLVE_RETIRE,
     RESOLVE_SESSIONS,
     RESOLVE_TRACES,
+    RESOLVE_TRACES_DUE,
 )
 from store.client import Store
 
 # How many traces a batch may have read for the figures of its sessions: about 0.1 s of a core. A
 # session of 100,000 traces is not recomputed for each batch that adds one to it.
 TRACES_MAX = 50_000
+# How many spans of large traces a batch may have read: as much. A trace of 10,000 spans is not
+# recomputed for each batch that adds one to it.
+SPANS_MAX = 5_000
+_HOURS = "SELECT max(HourCount) FROM batch_places WHERE Batch = {batch:String}"
+# What must be exact at once is all read, however large it is.
+ALL = 2**62
 
 
 def new_batch() -> str:
@@ -34,17 +42,28 @@ def new_batch() -> str:
 class Resolving:
     """Makes the sessions of one store exact. All methods raise RetryableError or StoreRefused."""
 
-    def __init__(self, store: Store, *, traces_max: int = TRACES_MAX) -> None:
+    def __init__(
+        self, store: Store, *, traces_max: int = TRACES_MAX, spans_max: int = SPANS_MAX
+    ) -> None:
         self._store = store
         self._traces_max = traces_max
+        self._spans_max = spans_max
 
     async def resolve(self, batch: str) -> None:
         """
-        Bring every trace in `batch_traces` of `batch` up to date, and its sessions unless they are
+        Bring every trace in `batch_traces` of `batch` up to date, and its session, unless they are
         so large that they wait for a refresh. It is safe to start over.
         """
-        await self._store.execute(RESOLVE_RETIRE, {"batch": batch})
-        await self._store.execute(RESOLVE_TRACES, {"batch": batch, "version": await self._now()})
+        # Before anything is read: see above.
+        version = await self._now()
+        await self._store.execute(RESOLVE_PLACES, {"batch": batch})
+        [[hours]] = await self._store.query(_HOURS, {"batch": batch})
+        if hours > 1:
+            await self._store.execute(RESOLVE_RETIRE, {"batch": batch})
+        if hours:
+            due = {"batch": batch, "version": version, "spans_max": self._spans_max}
+            await self._store.execute(RESOLVE_TRACES_DUE, due)
+        await self._store.execute(RESOLVE_TRACES, {"batch": batch, "version": version})
         # From here on the traces can be read: figures with this version, or a later one, have them.
         version = await self._now()
         due = {"batch": batch, "version": version, "traces_max": self._traces_max}

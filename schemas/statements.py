@@ -80,10 +80,13 @@ INSERT: Mapping[SignalName, str] = {
     "traces": statement("insert_spans"),
     "logs": statement("insert_logs"),
 }
+RESOLVE_PLACES = statement("resolve_places")
 RESOLVE_RETIRE = statement("resolve_retire")
+RESOLVE_TRACES_DUE = statement("resolve_traces_due")
 RESOLVE_TRACES = statement("resolve_traces")
 RESOLVE_DUE = statement("resolve_due")
 RESOLVE_SESSIONS = statement("resolve_sessions")
+TOUCH_DUE_TRACES = statement("touch_due_traces")
 REFRESH_SESSIONS = statement("refresh_sessions")
 REFIGURE_SESSION = statement("refigure_session")
 END_SESSION = statement("end_session")

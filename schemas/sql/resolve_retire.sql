@@ -3,19 +3,10 @@
 -- need nothing.
 INSERT INTO otel_traces (Project, Timestamp, TraceId, SpanId, Version, IsDeleted)
 WITH
-    touched AS (
-        SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
-    ),
     places AS (
-        SELECT Project, arrayJoin(AllHours) AS Hour, TraceId
-        FROM
-        (
-            SELECT Project, TraceId, groupUniqArrayArray(Hours) AS AllHours
-            FROM otel_traces_trace_id_ts
-            WHERE (Project, TraceId) IN touched
-            GROUP BY Project, TraceId
-            HAVING length(AllHours) > 1
-        )
+        SELECT Project, Hour, TraceId
+        FROM batch_places
+        WHERE Batch = {batch:String} AND HourCount > 1
     )
 SELECT Project, copy.1, TraceId, SpanId, Newest, 1
 FROM

@@ -1,6 +1,6 @@
 -- From all spans of the traces that a batch touched, in their newest versions: which session each
 -- trace belongs to, and the trace's figures. Every other session id ever seen in the trace gets a
--- tombstone.
+-- tombstone. Traces that resolve_traces_due.sql just left to a refresh are left out.
 INSERT INTO session_traces_data
 (
     Project, SessionId, TraceId, Name, StartTime, EndTime,
@@ -11,18 +11,24 @@ INSERT INTO session_traces_data
 )
 WITH
     touched AS (
-        SELECT Project, TraceId FROM batch_traces WHERE Batch = {batch:String}
+        SELECT Project, TraceId
+        FROM batch_traces
+        WHERE Batch = {batch:String} AND (Project, TraceId) NOT IN (
+            SELECT Project, TraceId
+            FROM traces_due
+            WHERE At = {version:DateTime64(9, 'UTC')} AND Batch = {batch:String}
+        )
     ),
-    -- Most traces came in this one batch. Where the spans of the others stand:
+    -- Where spans of earlier batches stand; of traces without any session id nothing need be read.
     places AS (
-        SELECT Project, arrayJoin(AllHours) AS Hour, TraceId
-        FROM
-        (
-            SELECT Project, TraceId, groupUniqArrayArray(Hours) AS AllHours
-            FROM otel_traces_trace_id_ts
-            WHERE (Project, TraceId) IN touched
-            GROUP BY Project, TraceId
-            HAVING min(FirstBatch) != {batch:String} OR max(LastBatch) != {batch:String}
+        SELECT Project, Hour, TraceId
+        FROM batch_places
+        WHERE Batch = {batch:String} AND (Project, TraceId) IN touched AND (Project, TraceId) IN (
+            SELECT Project, TraceId
+            FROM trace_sessions
+            WHERE (Project, TraceId) IN (
+                SELECT Project, TraceId FROM batch_places WHERE Batch = {batch:String}
+            )
         )
     ),
     spans_of_touched AS (

@@ -28,7 +28,10 @@ from workers.resolver import Resolver
 
 NOON_NS = 1_795_391_999 * 10**9
 # What may still name it: what was deleted, and what batches touched.
-KEEPING = ("deletions", "batch_traces", "batch_sessions", "sessions_due")
+KEEPING = (
+    *("deletions", "batch_traces", "batch_places", "batch_sessions"),
+    *("large_traces", "traces_due", "sessions_due"),
+)
 TOMBSTONES = ("session_traces_data", "sessions_data")
 
 

@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buffer.port import ConsumedRecord, Record
+from buffer.port import ConsumedRecord
 from runtime.config import SessionsConfig, TimesConfig
-from schemas.envelope import Envelope
 from schemas.erasing import Erasing
 from store.client import Store
-from tests import model, otlp, processes, views
+from tests import model, processes
+from tests.exactness import assert_exact, record
 from tests.model import SentSpan
 from workers.batch import Batch
 from workers.inserter import Inserter
@@ -97,6 +96,10 @@ def sent_spans(draw: st.DrawFn) -> list[SentSpan]:
     return spans
 
 
+# A resolving that is cut off after so many statements.
+_STEPS = {f"resolve{steps}": steps for steps in range(1, 6)}
+
+
 @dataclass(frozen=True)
 class Delivery:
     """How the records reach the store: `crashes` says after which step each batch was cut off."""
@@ -104,7 +107,9 @@ class Delivery:
     batches: list[list[int]]  # indices of records
     crashes: list[str]
     workers: int
-    # How many traces a batch may read for its sessions; what is left waits for a refresh.
+    # How many spans of large traces a batch may read (here all are), and how many traces for its
+    # sessions; what is left waits for a refresh.
+    spans_max: int = 50_000
     traces_max: int = 50_000
 
 
@@ -118,17 +123,14 @@ def deliveries(draw: st.DrawFn, count: int) -> Delivery:
     batches = [records[start:end] for start, end in itertools.pairwise([0, *cuts, len(records)])]
     batches = [batch for batch in batches if batch]
     crashes = [
-        draw(
-            st.sampled_from(
-                ["", "", "insert", "erase2", "erase4", "erase6", "retire", "traces", "due"]
-            )
-        )
+        draw(st.sampled_from(["", "", "insert", "erase2", "erase4", "erase6", *_STEPS]))
         for _ in batches
     ]
     return Delivery(
         batches=batches,
         crashes=crashes,
         workers=draw(st.integers(1, 3)),
+        spans_max=draw(st.sampled_from([0, 3, 50_000])),
         traces_max=draw(st.sampled_from([0, 2, 50_000])),
     )
 
@@ -142,7 +144,7 @@ def test_views_equal_a_recomputation(
     delivery = data.draw(deliveries(len(spans)))
     project = next(_projects)
     asyncio.run(_deliver(store, project, spans, delivery))
-    _assert_exact(store, project, spans)
+    assert_exact(store, project, spans)
 
 
 class _ErasingAt(Erasing):
@@ -195,7 +197,7 @@ def test_a_deleted_trace_is_gone_whenever_it_was_deleted(
 
     asyncio.run(run())
     left = [s for s in spans if s.trace_id != trace_id or s.received_ns > cut_off_ns]
-    _assert_exact(store, project, left)
+    assert_exact(store, project, left)
 
 
 @given(data=st.data(), spans=sent_spans())
@@ -225,37 +227,9 @@ def test_a_deleted_session_does_not_come_back(
     were_in = [t for t, trace in model.traces(spans[:known]).items()
                if trace.session_id == session_id]  # fmt: skip
     left = [s for s in spans if s.trace_id not in were_in or s.received_ns > cut_off_ns]
-    _assert_exact(store, project, [s for s in left if s.received_ns <= cut_off_ns])
+    assert_exact(store, project, [s for s in left if s.received_ns <= cut_off_ns])
     asyncio.run(_deliver(store, project, spans, second))
-    _assert_exact(store, project, left)
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
-def test_every_order_ends_in_the_same_sessions(
-    store: processes.Store, order: tuple[int, ...]
-) -> None:
-    """A late, a better and a changing session id give the same end, one record at a time."""
-    child = SentSpan(
-        trace_id="1" * 32,
-        span_id="2" * 16,
-        parent_span_id="1" * 16,
-        start_ns=NOON_NS - 5,
-        end_ns=NOON_NS,
-        attributes={"session.id": "child", "gen_ai.usage.input_tokens": 3},
-        received_ns=NOON_NS,
-    )
-    spans = [
-        child,
-        replace(child, span_id="1" * 16, parent_span_id="", start_ns=NOON_NS - 9,
-                attributes={"session.id": "root"}, received_ns=NOON_NS + 1),
-        replace(child, attributes={"session.id": "changed", "gen_ai.usage.input_tokens": 5},
-                received_ns=NOON_NS + 2),
-        replace(child, trace_id="2" * 32, received_ns=NOON_NS + 3),
-    ]  # fmt: skip
-    project = next(_projects)
-    delivery = Delivery(batches=[[index] for index in order], crashes=[""] * 4, workers=1)
-    asyncio.run(_deliver(store, project, spans, delivery))
-    _assert_exact(store, project, spans)
+    assert_exact(store, project, left)
 
 
 def test_figures_made_while_another_worker_resolves(store: processes.Store) -> None:
@@ -277,7 +251,7 @@ def test_figures_made_while_another_worker_resolves(store: processes.Store) -> N
     async def run() -> None:
         async with Store(store.config) as client:
             inserter = Inserter(client, sessions=SessionsConfig(), times=TimesConfig())
-            batches = [Batch.of([_record(n, project, span)]) for n, span in enumerate(spans)]
+            batches = [Batch.of([record(n, project, span)]) for n, span in enumerate(spans)]
             for batch in batches:
                 await inserter.insert(batch)
             # Its first makes the session, its second leaves the session due.
@@ -287,7 +261,7 @@ def test_figures_made_while_another_worker_resolves(store: processes.Store) -> N
             await Resolver(client).refresh(idle=True)
 
     asyncio.run(run())
-    _assert_exact(store, project, spans)
+    assert_exact(store, project, spans)
 
 
 class _Interrupted(Resolver):
@@ -303,41 +277,28 @@ class _Interrupted(Resolver):
         return now
 
 
-def _assert_exact(store: processes.Store, project: str, spans: Sequence[SentSpan]) -> None:
-    assert model.traces(spans) == views.traces(store.query, project)
-    expected = model.sessions(spans)
-    assert expected == views.sessions(store.query, project)
-    for session_id in expected:
-        replayed = views.replay(store.query, project, session_id)
-        assert model.replay(spans, session_id) == replayed
-    stored = store.query(
-        "SELECT TraceId, SpanId, toUnixTimestamp64Nano(Timestamp), Duration, SpanName FROM spans"
-        " WHERE Project = {project:String} ORDER BY TraceId, SpanId",
-        {"project": project},
-    )
-    assert [tuple(row) for row in stored] == sorted(
-        (s.trace_id, s.span_id, s.timestamp_ns, s.duration_ns, s.name) for s in model.newest(spans)
-    )
-
-
 async def _deliver(
     running: processes.Store, project: str, spans: Sequence[SentSpan], delivery: Delivery
 ) -> None:
-    records = [_record(offset, project, span) for offset, span in enumerate(spans)]
+    records = [record(offset, project, span) for offset, span in enumerate(spans)]
     async with Store(running.config) as store:
+        await store.execute(
+            "INSERT INTO large_traces (Project, TraceId, SpanCount)"
+            " SELECT {project:String}, arrayJoin({traces:Array(String)}), 2",
+            {"project": project, "traces": sorted({span.trace_id for span in spans})},
+        )
         todo = list(zip(delivery.batches, delivery.crashes, strict=True))
         async with asyncio.TaskGroup() as workers:
             for number in range(delivery.workers):
                 mine = todo[number :: delivery.workers]
-                workers.create_task(_work(store, records, mine, traces_max=delivery.traces_max))
+                workers.create_task(_work(store, records, mine, delivery))
 
 
 async def _work(
     store: Store,
     records: Sequence[ConsumedRecord],
     todo: Sequence[tuple[list[int], str]],
-    *,
-    traces_max: int,
+    delivery: Delivery,
 ) -> None:
     """Do what a worker does; a batch that is cut off is done again, as part of a larger one."""
     inserter = Inserter(store, sessions=SessionsConfig(), times=TimesConfig())
@@ -345,29 +306,33 @@ async def _work(
     for indices, crash in todo:
         again += indices
         batch = Batch.of([records[index] for index in again])
-        if await _process(inserter, store, batch, until=crash, traces_max=traces_max):
+        if await _process(inserter, store, batch, delivery, until=crash):
             again = []
     if again:
         batch = Batch.of([records[index] for index in again])
-        await _process(inserter, store, batch, until="", traces_max=traces_max)
+        await _process(inserter, store, batch, delivery, until="")
     await Resolver(store).refresh(idle=True)
 
 
 async def _process(
-    inserter: Inserter, store: Store, batch: Batch, *, until: str, traces_max: int
+    inserter: Inserter, store: Store, batch: Batch, delivery: Delivery, *, until: str
 ) -> bool:
     """Do a worker's steps, or stop after one as if it had died. Returns whether all are done."""
     await inserter.insert(batch)
     assert not batch.unreadable
     if until == "insert":
         return False
-    dying = _DyingStore(store, steps=int(until[5:]) if until.startswith("erase") else 99)
-    resolver = _Dying(store, until="" if until.startswith("erase") else until,
-                      traces_max=traces_max)  # fmt: skip
+    erases = until.startswith("erase")
+    erasing = Erasing(_DyingStore(store, steps=int(until[5:]) if erases else 99))
+    resolver = Resolver(
+        _DyingStore(store, steps=_STEPS.get(until, 99)),
+        traces_max=delivery.traces_max,
+        spans_max=delivery.spans_max,
+    )
     try:
         received_ns = min(row.envelope.received_ns for row in batch.rows)
-        await Erasing(dying).erase_deleted(batch.id, received_ns=received_ns)
-        if until.startswith("erase"):
+        await erasing.erase_deleted(batch.id, received_ns=received_ns)
+        if erases:
             return False
         await resolver.resolve(batch.id)
     except _DiedError:
@@ -377,14 +342,6 @@ async def _process(
 
 class _DiedError(Exception):
     pass
-
-
-class _Dying(Resolver):
-    """A resolver that dies after a step."""
-
-    def __init__(self, store: Store, *, until: str, traces_max: int) -> None:
-        steps = {"": 99, "retire": 1, "traces": 2, "due": 3}[until]
-        super().__init__(_DyingStore(store, steps=steps), traces_max=traces_max)
 
 
 class _DyingStore(Store):
@@ -400,11 +357,3 @@ class _DyingStore(Store):
             raise _DiedError
         self._steps -= 1
         await self._store.execute(*args, **kwargs)
-
-
-def _record(offset: int, project: str, span: SentSpan) -> ConsumedRecord:
-    envelope = Envelope(project=project, received_ns=span.received_ns, spans=1)
-    record = Record(value=otlp.request([span]), headers=envelope.to_headers())
-    return ConsumedRecord(
-        partition=0, offset=offset, appended_at_ns=span.received_ns, record=record
-    )
