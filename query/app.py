@@ -23,7 +23,7 @@ from query.pages import sessions as list_page
 from query.pages import trace as trace_page
 from query.pages.rendering import STATIC
 from query.services import Services
-from query.wire import TITLES, Json, Problem, ProblemBody
+from query.wire import TITLES, Problem, ProblemBody
 
 # Swagger UI's own files; its package would have the pages load them from elsewhere.
 _SWAGGER_UI = files("fastapi_offline") / "static"
@@ -51,7 +51,6 @@ def create_app(services: Services) -> FastAPI:
         description="Sessions of LLM applications: lists, replays, marks.",
         docs_url=None,
         redoc_url=None,
-        default_response_class=Json,
         responses=_PROBLEMS,
     )
     app.state.services = services

@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema, computed
 def rfc3339(time_ns: int) -> str:
     """Return a time as text, with its nanoseconds."""
     seconds, ns = divmod(time_ns, 10**9)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
+    # Not by a format of our own, which takes ten times as long: an answer has hundreds of times.
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{ns:09d}Z"
 
 
 def nanoseconds(time: datetime) -> int:
@@ -171,8 +172,8 @@ class Turn(Trace):
     own log records, which are of no turn, stand before the turn that followed them.
     """
 
-    input: Value = Value()
-    output: Value = Value()
+    input: Value = Field(default_factory=Value)
+    output: Value = Field(default_factory=Value)
     spans: list[Span] = []
     logs: list[LogRecord] = []
     log_count: int = 0  # of the turn's, in all

@@ -34,6 +34,11 @@ WHERE Project = {{project:String}} AND SessionId IN {{ids:Array(String)}} AND Tr
     SELECT TraceId FROM {_MARKS} WHERE Project = {{project:String}} AND SessionId = ''
 )
 """
+# Most projects have no mark on a trace: asked by the beginning of the tables' keys.
+_ANY_ON_TRACES = " UNION ALL ".join(
+    f"SELECT 1 FROM {table} WHERE Project = {{project:String}} AND SessionId = '' LIMIT 1"
+    for table in ("scores_data", "comments_data")
+)
 
 
 @dataclass(slots=True)
@@ -44,19 +49,34 @@ class _Score:
     values: set[str] = field(default_factory=set)
 
 
-async def add(store: Store, project: str, sessions: Sequence[Session]) -> None:
-    """Fill in the marks of these sessions."""
+async def are_on_traces(store: Store, project: str) -> bool:
+    """Return whether any trace of a project may have a mark of its own."""
+    return bool(await store.query(_ANY_ON_TRACES, {"project": project}))
+
+
+async def add(store: Store, project: str, sessions: Sequence[Session], *, on_traces: bool) -> None:
+    """Fill in the marks of these sessions, and with `on_traces` those on their traces."""
     if not sessions:
         return
     by_id = {session.session_id: session for session in sessions}
     parameters = {"project": project, "ids": list(by_id)}
-    rows, traces = await asyncio.gather(
-        store.query(_ON_SESSIONS, parameters), store.query(_MARKED_TRACES, parameters)
+    rows, of_traces = await asyncio.gather(
+        store.query(_ON_SESSIONS, parameters),
+        _of_traces(store, parameters) if on_traces else _nothing(),
     )
-    if home := dict(traces):
-        on_traces = await store.query(_ON_TRACES, {"project": project, "ids": list(home)})
-        rows = [*rows, *((home[trace_id], *counted) for trace_id, *counted in on_traces)]
-    _fill_in(by_id, rows)
+    _fill_in(by_id, [*rows, *of_traces])
+
+
+async def _of_traces(store: Store, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    home = dict(await store.query(_MARKED_TRACES, parameters))
+    if not home:
+        return []
+    rows = await store.query(_ON_TRACES, {**parameters, "ids": list(home)})
+    return [(home[trace_id], *counted) for trace_id, *counted in rows]
+
+
+async def _nothing() -> list[tuple[Any, ...]]:
+    return []
 
 
 def _fill_in(by_id: Mapping[str, Session], rows: Iterable[Sequence[Any]]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import itertools
 import json
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -211,6 +213,33 @@ async def test_a_replay_is_the_session_in_order(asking: httpx.AsyncClient, sessi
         assert [span["depth"] for span in turn["spans"]] == [0, 1][: trace.span_count]
     answer = await asking.get("/api/v1/session", params={"id": session_id})
     assert answer.json()["trace_count"] == len(traces)
+
+
+async def test_a_replay_has_values_whole(store: processes.Store) -> None:
+    """Values that are shorter than a preview, as long, and longer; of one span, and of two."""
+    project = f"values-{secrets.token_hex(4)}"
+    sizes = [0, 1, 999, 1000, 1001, 5000]
+    said = [("é" * i, "日" * o) for i, o in itertools.product(sizes, sizes)]
+    of_two = [replace(SPANS[0], attributes={"session.id": "s", key: text}, span_id=f"{n:016x}",
+                      trace_id="f" * 32, parent_span_id="a" * 16)
+              for n, (key, text) in enumerate(
+                  [("input.value", "é" * 1001), ("output.value", "日" * 999)], 1)]  # fmt: skip
+    spans = [
+        replace(SPANS[0], trace_id=f"{n:032x}", start_ns=NOON_NS + n, attributes={
+            "session.id": "s", "input.value": i, "output.value": o})
+        for n, (i, o) in enumerate(said, start=1)
+    ]  # fmt: skip
+    async with Store(store.config) as client, app_client(store.config) as asking:
+        await keep(client, project, [*spans, *of_two])
+        turns = await _all_pages(
+            asking, "/api/v1/session/replay", project=project, id="s", limit=100
+        )
+    found = {t["trace_id"]: (t["input"], t["output"]) for t in turns}
+    expected = {s.trace_id: texts for s, texts in zip(spans, said, strict=True)}
+    expected["f" * 32] = ("é" * 1001, "日" * 999)
+    assert {t: (i["text"], o["text"]) for t, (i, o) in found.items()} == expected
+    assert all(value["is_whole"] for pair in found.values() for value in pair)
+    assert [value["span_id"] for value in found["f" * 32]] == [s.span_id for s in of_two]
 
 
 async def test_a_replay_can_be_searched(asking: httpx.AsyncClient) -> None:
