@@ -34,6 +34,7 @@ bench: install ## measure, into benchmarks/results/
 	$(BIN)/python -m benchmarks.embedded
 	$(BIN)/python -m benchmarks.kafka
 	$(BIN)/python -m benchmarks.query
+	$(BIN)/python -m benchmarks.large
 	$(BIN)/python -m benchmarks.overload
 
 docs: install ## render docs/configuration.md and docs/metrics.md
