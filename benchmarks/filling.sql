@@ -17,10 +17,10 @@ SELECT
     token_counts_of(told)[4] AS OutputTokens,
     InputTokens + OutputTokens AS TotalTokens,
     cost_of(told) AS Cost,
-    preview_of(input_of(SpanAttributes, no_names, no_attributes), true) AS InputPreview,
-    preview_of(output_of(SpanAttributes, no_names, no_attributes), false) AS OutputPreview,
-    environment_of(told, resource_told) AS Environment,
-    app_version_of(told, resource_told) AS AppVersion,
+    preview_of(input_told(told, SpanAttributes, no_names, no_attributes), true) AS InputPreview,
+    preview_of(output_told(told, SpanAttributes, no_names, no_attributes), false) AS OutputPreview,
+    environment_of(told, ResourceAttributes) AS Environment,
+    app_version_of(told, ResourceAttributes) AS AppVersion,
     tags_of(told) AS Tags,
     now64(9, 'UTC') AS Version,
     {batch:String} AS Batch
@@ -29,7 +29,6 @@ FROM
     SELECT
         *,
         told_of(SpanAttributes) AS told,
-        told_of(ResourceAttributes) AS resource_told,
         -- They have no events.
         emptyArrayString() AS no_names,
         CAST([], 'Array(Map(String, String))') AS no_attributes

@@ -32,8 +32,10 @@ def _attribute_map() -> dict[str, str]:
 
     return {
         "told_of": parts("told_by", "told_of"),
-        "attribute_values": parts("told_by", "attribute_values"),
-        "attribute_map": parts(
+        "attribute_values": parts("told_by", "attribute_values", "input_output"),
+        "attribute_map": parts("told_by", "attribute_values", "attribute_map", "previews"),
+        # What is named and not used is planned as well: only who needs both has both.
+        "told_of_and_map": parts(
             "told_by", "told_of", "attribute_values", "attribute_map", "previews"
         ),
     }
@@ -61,8 +63,8 @@ def statement(name: str, **values: str) -> str:
 
 
 def with_attribute_map(select: str) -> str:
-    """Return a SELECT that may use the functions of attribute_map.sql."""
-    return f"WITH\n{_SHARED['attribute_map']}\n{select}"
+    """Return a SELECT that may use the functions of told_of.sql and attribute_map.sql."""
+    return f"WITH\n{_SHARED['told_of_and_map']}\n{select}"
 
 
 def with_attribute_values(select: str) -> str:

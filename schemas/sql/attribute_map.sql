@@ -112,7 +112,7 @@
                     AND NOT endsWith(k, '.model'),
                 s)])[1]) AS model_parameters_of,
 
-    -- Prompts are what generations are made from.
+    -- The name, or the version, of the prompt that a generation is made from.
     (t, k) -> multiIf(
         t[concat('prompt_', k)] != '', t[concat('prompt_', k)],
         t['prompt'] != '', trim(BOTH '"' FROM JSONExtractRaw(t['prompt'], k)),
@@ -188,16 +188,16 @@
         replaceRegexpOne(
             lowerUTF8(multiIf(
                 t['environment'] != '', t['environment'],
-                r['environment'] != '', r['environment'],
+                r['langfuse.environment'] != '', r['langfuse.environment'],
                 t['environment_name'] != '', t['environment_name'],
-                r['environment_name'] != '', r['environment_name'],
+                r['deployment.environment.name'] != '', r['deployment.environment.name'],
                 t['old_environment'] != '', t['old_environment'],
-                r['old_environment'])),
+                r['deployment.environment'])),
             '^langfuse[-_]?', ''),
         40), 'default']) AS environment_of,
 
-    (t, r) -> if(t['release'] != '', t['release'], r['release']) AS release_of,
-    (t, r) -> if(t['version'] != '', t['version'], r['service_version']) AS app_version_of,
+    (t, r) -> if(t['release'] != '', t['release'], r['langfuse.release']) AS release_of,
+    (t, r) -> if(t['version'] != '', t['version'], r['service.version']) AS app_version_of,
 
     -- Tags come as a JSON array, as a list with commas, or as one name.
     t -> multiIf(

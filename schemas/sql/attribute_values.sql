@@ -88,12 +88,4 @@
         if(t['numbered_output'] = '', NULL,
            numbered(s, '^(gen_ai\\.completion|llm\\.output_messages)\\.[0-9]+\\.')),
         at(t, 'last_output'),
-        '') AS output_told,
-
-    -- From a span's attributes alone.
-    (s, names, attributes) -> arrayMap(
-        t -> input_told(t, s, names, attributes),
-        [told_by(s, $value_keys, $values_of_keys)])[1] AS input_of,
-    (s, names, attributes) -> arrayMap(
-        t -> output_told(t, s, names, attributes),
-        [told_by(s, $value_keys, $values_of_keys)])[1] AS output_of
+        '') AS output_told

@@ -8,27 +8,33 @@ INSERT INTO otel_traces
     Links.TraceId, Links.SpanId, Links.TraceState, Links.Attributes,
     Flags, ScopeAttributes, DroppedAttributesCount, DroppedEventsCount, DroppedLinksCount,
     ResourceSchemaUrl, ScopeSchemaUrl, TimeRepairs, Version, Batch,
-    Name, UserId, Type, Level, LevelMessage, Model, ModelParameters, TimeToFirstToken, TraceName,
-    Environment, Release, AppVersion, Tags, Provider, SessionId, SessionIdKey, SessionIdSource,
-    PromptName, PromptVersion, InputTokens, CacheReadTokens, CacheWriteTokens, OutputTokens,
-    ReasoningTokens, AudioTokens, TotalTokens, InputPreview, OutputPreview,
-    Cost, CostSource
+    SessionId, SessionIdKey, SessionIdSource, Name, UserId, Type, Level, LevelMessage,
+    Model, ModelParameters, PromptName, PromptVersion, TimeToFirstToken,
+    TraceName, Environment, Release, AppVersion, Tags, Provider,
+    InputTokens, CacheReadTokens, CacheWriteTokens, OutputTokens, ReasoningTokens, AudioTokens,
+    TotalTokens, InputPreview, OutputPreview, Cost, CostSource
 )
 SELECT
-    span.* EXCEPT (ToldCost, CostIsTold),
+    span.* EXCEPT (counts, previews, ToldCost, CostIsTold),
+    counts[1] AS InputTokens,
+    counts[2] AS CacheReadTokens,
+    counts[3] AS CacheWriteTokens,
+    counts[4] AS OutputTokens,
+    counts[5] AS ReasoningTokens,
+    counts[6] AS AudioTokens,
+    if(counts[7] > 0, counts[7], arraySum(counts)) AS TotalTokens,
+    previews[1] AS InputPreview,
+    previews[2] AS OutputPreview,
     -- As told, or by the first price that holds for the span's start and for so much input.
     if(CostIsTold, ToldCost, arrayMap(
-        p -> p.Request + (
-            InputTokens * p.Input + CacheReadTokens * p.CacheRead + CacheWriteTokens * p.CacheWrite
-            + OutputTokens * p.Output + ReasoningTokens * p.Reasoning + AudioTokens * p.Audio
-        ) / 1000000,
-        arraySlice(
-            arrayFilter(
-                p -> Timestamp >= p.Since
-                    AND toUnixTimestamp(Timestamp) % 86400 BETWEEN p.FromSecond AND p.UntilSecond - 1
-                    AND toInt64(InputTokens + CacheReadTokens + CacheWriteTokens) > p.InputOver,
-                Prices),
-            1, 1))[1]) AS Cost,
+        p -> p.Request + arrayDotProduct(
+            arrayResize(counts, 6),
+            [p.Input, p.CacheRead, p.CacheWrite, p.Output, p.Reasoning, p.Audio]) / 1000000,
+        arrayFilter(
+            p -> Timestamp >= p.Since
+                AND toUnixTimestamp(Timestamp) % 86400 BETWEEN p.FromSecond AND p.UntilSecond - 1
+                AND toInt64(arraySum(arraySlice(counts, 1, 3))) > p.InputOver,
+            Prices))[1]) AS Cost,
     multiIf(CostIsTold, 'told', notEmpty(Prices), 'computed', '') AS CostSource
 FROM
 (
@@ -40,5 +46,6 @@ ANY LEFT JOIN
     FROM model_prices FINAL
 ) AS known
 ON known.KnownProvider = span.Provider
-    AND known.KnownModel = if(CostIsTold OR $priced_tokens = 0, '', lower(span.Model))
+    -- Where there is nothing to compute, no model is looked up.
+    AND known.KnownModel = if(CostIsTold OR arraySum(counts) = counts[7], '', lower(span.Model))
 FORMAT Protobuf

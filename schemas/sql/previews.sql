@@ -61,11 +61,15 @@
             multiIf(
                 length(text) > 1000000, '',
                 startsWith(text, '"'), JSONExtractString(text),
-                startsWith(text, '[['), last_words(JSONExtractRaw(text, 1), is_input),
-                startsWith(text, '['), last_words(text, is_input),
-                startsWith(text, '{'), arrayFirst(x -> x != '', [
-                    text_of_object(text),
-                    last_words(messages_of_object(text), is_input)]),
+                startsWith(text, '{'), text_of_object(text),
                 ''),
+            last_words(
+                multiIf(
+                    length(text) > 1000000, '',
+                    startsWith(text, '[['), JSONExtractRaw(text, 1),
+                    startsWith(text, '['), text,
+                    startsWith(text, '{'), messages_of_object(text),
+                    ''),
+                is_input),
             text]),
         1000) AS preview_of

@@ -5,65 +5,55 @@
 -- replicate the whole request for each of them), and hands it on as columns: the engine writes an
 -- alias out wherever it is used, and statements that nest aliases take it a second to understand.
 WITH
+$attribute_map,
     -- For each key the span comes before its resource; an earlier key comes before both.
     SpanSessionRank != 0 AND (ResourceSessionRank = 0 OR SpanSessionRank <= ResourceSessionRank)
         AS session_is_the_spans,
     if(session_is_the_spans, SpanSessionRank, ResourceSessionRank) AS session_rank
 SELECT
-    * EXCEPT (SpanSessionRank, ResourceSessionRank, told, resource_told, prompt_name,
-              prompt_version, counts, previews),
+    * EXCEPT (SpanSessionRank, ResourceSessionRank, told),
     if(session_is_the_spans, SpanAttributes, ResourceAttributes)[SessionIdKey] AS SessionId,
     {session_keys:Array(String)}[session_rank] AS SessionIdKey,
     multiIf(session_rank = 0, '', session_is_the_spans, 'span', 'resource') AS SessionIdSource,
-    if(Type = 'generation', prompt_name, '') AS PromptName,
-    if(Type = 'generation', prompt_version, '') AS PromptVersion,
-    counts[1] AS InputTokens,
-    counts[2] AS CacheReadTokens,
-    counts[3] AS CacheWriteTokens,
-    counts[4] AS OutputTokens,
-    counts[5] AS ReasoningTokens,
-    counts[6] AS AudioTokens,
-    if(counts[7] > 0, counts[7], arraySum(counts)) AS TotalTokens,
-    previews[1] AS InputPreview,
-    previews[2] AS OutputPreview
+    name_of(told, SpanName) AS Name,
+    told['user_id'] AS UserId,
+    type_of(told, ScopeName, ScopeVersion, SpanName) AS Type,
+    level_of(told, StatusCode) AS Level,
+    if(told['status_message'] != '', told['status_message'], StatusMessage) AS LevelMessage,
+    model_of(told) AS Model,
+    model_parameters_of(told, SpanAttributes) AS ModelParameters,
+    prompt_of(told, 'name') AS PromptName,
+    prompt_of(told, 'version') AS PromptVersion,
+    first_token_of(told, Timestamp) AS TimeToFirstToken,
+    token_counts_of(told) AS counts,
+    -- Most spans say nothing.
+    arrayMap(
+        said -> arrayMap((text, is_input) -> preview_of(text, is_input), said, [true, false]),
+        arrayFilter(said -> said != ['', ''], [[
+            input_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`),
+            output_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`)]]))[1]
+        AS previews,
+    told['trace_name'] AS TraceName,
+    environment_of(told, ResourceAttributes) AS Environment,
+    release_of(told, ResourceAttributes) AS Release,
+    app_version_of(told, ResourceAttributes) AS AppVersion,
+    tags_of(told) AS Tags,
+    lower(told['provider']) AS Provider,
+    cost_of(told) AS ToldCost,
+    cost_is_told(told) AS CostIsTold
 FROM
 (
     WITH
-$attribute_map
+$session_rank,
+$told_of
     SELECT
         *,
-        name_of(told, SpanName) AS Name,
-        told['user_id'] AS UserId,
-        type_of(told, ScopeName, ScopeVersion, SpanName) AS Type,
-        level_of(told, StatusCode) AS Level,
-        if(told['status_message'] != '', told['status_message'], StatusMessage) AS LevelMessage,
-        model_of(told) AS Model,
-        model_parameters_of(told, SpanAttributes) AS ModelParameters,
-        prompt_of(told, 'name') AS prompt_name,
-        prompt_of(told, 'version') AS prompt_version,
-        first_token_of(told, Timestamp) AS TimeToFirstToken,
-        token_counts_of(told) AS counts,
-        -- Most spans say nothing.
-        arrayMap(
-            said -> arrayMap((text, is_input) -> preview_of(text, is_input), said, [true, false]),
-            arrayFilter(said -> said != ['', ''], [[
-                input_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`),
-                output_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`)]]))[1]
-            AS previews,
-        told['trace_name'] AS TraceName,
-        environment_of(told, resource_told) AS Environment,
-        release_of(told, resource_told) AS Release,
-        app_version_of(told, resource_told) AS AppVersion,
-        tags_of(told) AS Tags,
-        lower(told['provider']) AS Provider,
-        cost_of(told) AS ToldCost,
-        cost_is_told(told) AS CostIsTold
+        session_rank(SpanAttributes) AS SpanSessionRank,
+        told_of(SpanAttributes) AS told
     FROM
     (
         WITH
 $value_text,
-$session_rank,
-$told_of,
             n -> fromUnixTimestamp64Nano(toInt64(least(n, 9223372036854775807)), 'UTC') AS time_of
         SELECT
             project AS Project,
@@ -104,16 +94,13 @@ $told_of,
                 AS TimeRepairs,
             time_of(received) AS Version,
             batch AS Batch,
-            session_rank(SpanAttributes) AS SpanSessionRank,
-            ResourceSessionRank,
-            told_of(SpanAttributes) AS told,
-            resource_told
+            ResourceSessionRank
         FROM
         (
             -- Times are nanoseconds since 1970. A start that cannot be is replaced by the receive time,
             -- an end that cannot be by the start; what was told stays among the attributes.
             SELECT
-                project, batch, received, ResourceAttributes, ResourceSessionRank, resource_told,
+                project, batch, received, ResourceAttributes, ResourceSessionRank,
                 ResourceSchemaUrl, scope, ScopeSchemaUrl, span,
                 span.start_time_unix_nano AS start_told,
                 span.end_time_unix_nano AS end_told,
@@ -125,12 +112,10 @@ $told_of,
             FROM
             (
                 WITH
-$session_rank,
-$told_of
+$session_rank
                 SELECT
                     project, batch, received, ResourceAttributes, ResourceSchemaUrl,
                     session_rank(ResourceAttributes) AS ResourceSessionRank,
-                    told_of(ResourceAttributes) AS resource_told,
                     scope_spans.scope AS scope,
                     scope_spans.schema_url AS ScopeSchemaUrl,
                     scope_spans.spans AS spans

@@ -276,7 +276,10 @@ MEANINGS: Mapping[str, tuple[Sent, Mapping[str, Any]]] = {
         ),
         {"Type": "generation", "Model": "m", "PromptName": "greet", "PromptVersion": "3"},
     ),
-    "the prompt of what is no generation": (Sent({"langfuse.prompt.name": "greet"}), {}),
+    "the prompt of what is no generation": (
+        Sent({"langfuse.prompt.name": "greet"}),
+        {"PromptName": "greet"},
+    ),
     "the time of the first token": (
         Sent({"langfuse.observation.completion_start_time": f'"{START}.250Z"'}),
         {"TimeToFirstToken": 250_000_000},
