@@ -26,11 +26,16 @@ SELECT {select(SPAN)} FROM otel_traces FINAL WHERE {_PLACES}
 ORDER BY TraceId, {ORDER}
 LIMIT {{spans:UInt32}} BY TraceId
 """
-_VALUES = with_attribute_values(f"""
-SELECT SpanId, TraceId, substringUTF8({INPUT} AS i, 1, {{characters:UInt32}}), lengthUTF8(i),
-    substringUTF8({OUTPUT} AS o, 1, {{characters:UInt32}}), lengthUTF8(o)
+_SAID = with_attribute_values(f"""
+SELECT SpanId, TraceId, {INPUT} AS i, {OUTPUT} AS o
 FROM otel_traces FINAL WHERE {_PLACES} AND SpanId IN {{ids:Array(String)}}
 """)
+# A level above: the engine writes an expression out wherever its name is used, and plans it again.
+_VALUES = f"""
+SELECT SpanId, TraceId, substringUTF8(i, 1, {{characters:UInt32}}), lengthUTF8(i),
+    substringUTF8(o, 1, {{characters:UInt32}}), lengthUTF8(o)
+FROM ({_SAID})
+"""
 _WHOLE = with_attribute_values(f"""
 SELECT {select(WHOLE_SPAN)}, {EVENTS}, {LINKS} FROM otel_traces FINAL WHERE {_PLACES} AND %s
 ORDER BY TraceId, {ORDER}
