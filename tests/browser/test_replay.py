@@ -27,9 +27,7 @@ def test_a_conversation_reads_from_top_to_bottom(new_profile: Callable[..., Prof
     first, second, *_ = page.locator(".turn").all()
     expect(first.locator(".message.user")).to_contain_text("where is my order NL-20417?")
     expect(first.locator(".message.assistant strong")).to_have_text("Thursday, 26 November")
-    expect(second.locator(".steps a")).to_have_text(
-        ["execute_tool validate_address", "execute_tool change_address"]
-    )
+    expect(second.locator(".steps a")).to_have_text(["validate_address", "change_address"])
     second.locator(".steps a").last.click()
     expect(page.locator(".span-detail")).to_contain_text('"fee": 0')
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,8 @@ from workers.resolver import Resolver
 
 # A fixed moment, close to the end of an hour and of a day, so that traces cross both.
 NOON_NS = 1_795_391_999 * 10**9
+# Each example is a dozen batches, through a real store.
+pytestmark = pytest.mark.timeout(900)
 _projects = (f"property-{secrets.token_hex(3)}-{number}" for number in itertools.count())
 
 _SESSION_ATTRIBUTES: Sequence[model.Attributes] = (
@@ -136,7 +139,7 @@ def deliveries(draw: st.DrawFn, count: int) -> Delivery:
 
 
 @given(data=st.data(), spans=sent_spans())
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_views_equal_a_recomputation(
     store: processes.Store, data: st.DataObject, spans: list[SentSpan]
 ) -> None:
@@ -165,7 +168,7 @@ class _ErasingAt(Erasing):
 
 
 @given(data=st.data(), spans=sent_spans())
-@settings(max_examples=15)
+@settings(max_examples=6)
 def test_a_deleted_trace_is_gone_whenever_it_was_deleted(
     store: processes.Store, data: st.DataObject, spans: list[SentSpan]
 ) -> None:
@@ -201,7 +204,7 @@ def test_a_deleted_trace_is_gone_whenever_it_was_deleted(
 
 
 @given(data=st.data(), spans=sent_spans())
-@settings(max_examples=15)
+@settings(max_examples=6)
 def test_a_deleted_session_does_not_come_back(
     store: processes.Store, data: st.DataObject, spans: list[SentSpan]
 ) -> None:

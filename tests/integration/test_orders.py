@@ -34,6 +34,7 @@ from workers.resolver import Resolver
 NIGHT_NS = 1_795_391_999 * 10**9
 SECOND_NS = 10**9
 HOUR_NS = 3600 * SECOND_NS
+pytestmark = pytest.mark.timeout(900)
 _RUN = f"orders-{secrets.token_hex(3)}"
 
 _A, _B, _C = ({"session.id": session_id} for session_id in "abc")
