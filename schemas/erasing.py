@@ -173,12 +173,9 @@ class Erasing:
         )
         for (cut_off,) in found:
             hit = await self._hit(batch, cut_off)
-            has_old = await self._any(f"otel_traces WHERE {_OLD_SPANS}", _of(hit, cut_off))
-            if has_old:
-                await self._erase_spans(hit, cut_off)
+            # Whoever deletes may have found a trace gone, and what views just said of it with it.
             await self._mend(hit, since=batch)
-            if has_old:
-                await self._settle(hit, cut_off)
+            await self._erase_rest(hit, cut_off)
 
     async def _erase_logs(self, batch: str, received_ns: int) -> None:
         found = await self._store.query(
@@ -305,11 +302,21 @@ class Erasing:
         named = {**_of(batch, cut_off), "erased_at": erased_at, "gone": gone}
         for table, rows in TABLES.items():
             await self._delete(table, rows, named)
-        # Somebody may have stored a span of a trace just after it was found to be gone.
+        # Somebody may have stored a span of a trace just after it was found to be gone: a newer
+        # one, or an old one of which they could not find any more that it is.
         since = f"{await self._ns(cut_off) - _WINDOW_NS:016x}"
         if await self._any(f"otel_traces WHERE {_NEW_SPANS}", {"batch": gone, "since": since}):
             await self._mend(gone, since=since)
-            await self._resolving.resolve(gone)
+            if not await self._erase_rest(gone, cut_off):
+                await self._resolving.resolve(gone)
+
+    async def _erase_rest(self, batch: str, cut_off: str) -> bool:
+        """Erase old spans that came while their traces were deleted; return whether there were."""
+        has_old = await self._any(f"otel_traces WHERE {_OLD_SPANS}", _of(batch, cut_off))
+        if has_old:
+            await self._erase_spans(batch, cut_off)
+            await self._settle(batch, cut_off)
+        return has_old
 
     async def _delete(self, table: str, rows: str, named: Mapping[str, Any]) -> None:
         if await self._any(f"{table} WHERE {rows}", named):
