@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from buffer.port import ConsumedRecord, Record
 from schemas.envelope import Envelope
+from schemas.erasing import Erasing
+from store.client import Store
 from tests import model, otlp, processes, views
 from tests.model import SentSpan
 
@@ -34,3 +36,24 @@ def record(offset: int, project: str, *spans: SentSpan) -> ConsumedRecord:
     envelope = Envelope(project=project, received_ns=received_ns, spans=len(spans))
     sent = Record(value=otlp.request(spans), headers=envelope.to_headers())
     return ConsumedRecord(partition=0, offset=offset, appended_at_ns=received_ns, record=sent)
+
+
+class ErasingAt(Erasing):
+    """Deletes with a cut-off of the test's own, as its spans were received at fixed times."""
+
+    def __init__(self, store: Store, cut_off_ns: int) -> None:
+        super().__init__(store)
+        self.cut_off_ns = cut_off_ns
+
+    async def _cut_off(self) -> str:
+        [[text]] = await self._store.query(
+            "SELECT toString(fromUnixTimestamp64Nano({ns:Int64}, 'UTC'))", {"ns": self.cut_off_ns}
+        )
+        return str(text)
+
+
+class ErasingEarly(ErasingAt):
+    """Deletes what is not stored yet as well."""
+
+    async def _check_known(self, table: str, column: str, project: str, wanted: str) -> None:
+        pass

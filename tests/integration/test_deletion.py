@@ -20,6 +20,7 @@ from schemas.envelope import Envelope
 from schemas.erasing import Erased, Erasing
 from store.client import Store
 from tests import model, otlp, processes, views
+from tests.exactness import ErasingAt
 from tests.model import SentSpan
 from tests.query import app_client
 from workers.batch import Batch
@@ -33,20 +34,6 @@ KEEPING = (
     *("large_traces", "traces_due", "sessions_due"),
 )
 TOMBSTONES = ("session_traces_data", "sessions_data")
-
-
-class ErasingAt(Erasing):
-    """Deletes with a cut-off of the test's own, as its spans were received at fixed times."""
-
-    def __init__(self, store: Store, cut_off_ns: int) -> None:
-        super().__init__(store)
-        self.cut_off_ns = cut_off_ns
-
-    async def _cut_off(self) -> str:
-        [[text]] = await self._store.query(
-            "SELECT toString(fromUnixTimestamp64Nano({ns:Int64}, 'UTC'))", {"ns": self.cut_off_ns}
-        )
-        return str(text)
 
 
 def span(

@@ -21,7 +21,7 @@ from runtime.config import SessionsConfig, TimesConfig
 from schemas.erasing import Erasing
 from store.client import Store
 from tests import model, processes
-from tests.exactness import assert_exact, record
+from tests.exactness import ErasingEarly, assert_exact, record
 from tests.model import SentSpan
 from workers.batch import Batch
 from workers.inserter import Inserter
@@ -150,23 +150,6 @@ def test_views_equal_a_recomputation(
     assert_exact(store, project, spans)
 
 
-class _ErasingAt(Erasing):
-    """Deletes with a cut-off of the test's own, also what is not stored yet."""
-
-    def __init__(self, store: Store, cut_off_ns: int) -> None:
-        super().__init__(store)
-        self._cut_off_ns = cut_off_ns
-
-    async def _cut_off(self) -> str:
-        [[text]] = await self._store.query(
-            "SELECT toString(fromUnixTimestamp64Nano({ns:Int64}, 'UTC'))", {"ns": self._cut_off_ns}
-        )
-        return str(text)
-
-    async def _check_known(self, table: str, column: str, project: str, wanted: str) -> None:
-        pass
-
-
 @given(data=st.data(), spans=sent_spans())
 @settings(max_examples=6)
 def test_a_deleted_trace_is_gone_whenever_it_was_deleted(
@@ -189,10 +172,10 @@ def test_a_deleted_trace_is_gone_whenever_it_was_deleted(
                 await client.query("SELECT 1")
         async with Store(store.config) as client:
             try:
-                dying = _ErasingAt(_DyingStore(client, steps=steps), cut_off_ns)
+                dying = ErasingEarly(_DyingStore(client, steps=steps), cut_off_ns)
                 await dying.delete_trace(project, trace_id, author="ada")
             except _DiedError:
-                again = _ErasingAt(client, cut_off_ns)
+                again = ErasingEarly(client, cut_off_ns)
                 await again.delete_trace(project, trace_id, author="ada")
 
     async def run() -> None:
@@ -224,7 +207,7 @@ def test_a_deleted_session_does_not_come_back(
 
     async def delete() -> None:
         async with Store(store.config) as client:
-            await _ErasingAt(client, cut_off_ns).delete_session(project, session_id, author="ada")
+            await ErasingEarly(client, cut_off_ns).delete_session(project, session_id, author="ada")
 
     asyncio.run(delete())
     were_in = [t for t, trace in model.traces(spans[:known]).items()

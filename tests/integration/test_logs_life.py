@@ -15,7 +15,8 @@ from schemas.erasing import Erasing
 from schemas.otlp.logs import Logs
 from store.client import Store
 from tests import otlp, processes
-from tests.integration.test_deletion import ErasingAt, assert_gone, span, work
+from tests.exactness import ErasingAt
+from tests.integration.test_deletion import assert_gone, span, work
 from tests.integration.test_retention import aged
 from workers.batch import Batch
 from workers.housekeeping import Housekeeping

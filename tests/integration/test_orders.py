@@ -24,7 +24,7 @@ from runtime.config import SessionsConfig, TimesConfig
 from schemas.erasing import Erasing
 from store.client import Store
 from tests import processes
-from tests.exactness import assert_exact, record
+from tests.exactness import ErasingEarly, assert_exact, record
 from tests.model import Attributes, SentSpan
 from workers.batch import Batch
 from workers.inserter import Inserter
@@ -217,7 +217,7 @@ def test_a_session_deleted_before_between_and_after_its_spans(store: processes.S
     async def run() -> None:
         async with Store(store.config) as client:
             for batch, deleted_now in zip(batches, projects, strict=True):
-                erasing = _ErasingUntil(client, cut_off_ns)
+                erasing = ErasingEarly(client, cut_off_ns)
                 await erasing.delete_session(deleted_now, "a", author="ada")
                 if batch:
                     await _work(client, itertools.product(projects, batch))
@@ -226,23 +226,6 @@ def test_a_session_deleted_before_between_and_after_its_spans(store: processes.S
     left = [span for batch in batches for span in batch if span.received_ns > cut_off_ns]
     for project in projects:
         assert_exact(store, project, left)
-
-
-class _ErasingUntil(Erasing):
-    """Deletes what was received until a time of the test's own, also what is not stored yet."""
-
-    def __init__(self, store: Store, cut_off_ns: int) -> None:
-        super().__init__(store)
-        self._cut_off_ns = cut_off_ns
-
-    async def _cut_off(self) -> str:
-        [[text]] = await self._store.query(
-            "SELECT toString(fromUnixTimestamp64Nano({ns:Int64}, 'UTC'))", {"ns": self._cut_off_ns}
-        )
-        return str(text)
-
-    async def _check_known(self, table: str, column: str, project: str, wanted: str) -> None:
-        pass
 
 
 @given(source=st.randoms(use_true_random=True))
