@@ -45,7 +45,6 @@ _SHARED = {
     **_attribute_map(),
     "value_text": _read("value_text.sql"),
     "session_rank": _read("session_rank.sql"),
-    "priced_tokens": _read("priced_tokens.sql"),
     "resolved_columns": _read("resolved_columns.sql"),
     "session_columns": _read("session_columns.sql"),
     "session_figures": _read("session_figures.sql"),

@@ -7,7 +7,8 @@ SELECT DISTINCT
 FROM otel_traces
 WHERE Batch = {batch:String} AND CostSource = '' AND Model != ''
     AND length(Model) <= {name_bytes_max:UInt32} AND length(Provider) <= {name_bytes_max:UInt32}
-    AND $priced_tokens > 0
+    AND InputTokens + CacheReadTokens + CacheWriteTokens
+        + OutputTokens + ReasoningTokens + AudioTokens > 0
     AND (Provider, lower(Model)) NOT IN (
         SELECT Provider, Model FROM model_prices FINAL WHERE empty(Prices))
 LIMIT {names_max:UInt32}

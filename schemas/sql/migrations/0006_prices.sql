@@ -1,6 +1,6 @@
 -- What a model's tokens cost, for each name that a span has told: of a provider ('' where none was
 -- told) and of a model, both in lower case. The worker asks for a name when it first sees it
--- (schemas/prices.py). A name without prices is one that nobody has prices for.
+-- (schemas/prices/). A name without prices is one that nobody has prices for.
 CREATE TABLE IF NOT EXISTS model_prices
 (
     Provider LowCardinality(String) CODEC(ZSTD(1)),

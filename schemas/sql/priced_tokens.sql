@@ -1,1 +1,0 @@
-InputTokens + CacheReadTokens + CacheWriteTokens + OutputTokens + ReasoningTokens + AudioTokens
