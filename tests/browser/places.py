@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 
 def listing(**filters: Any) -> str:
@@ -26,6 +26,12 @@ def trace(trace_id: str, **more: Any) -> str:
 def span(trace_id: str, span_id: str) -> str:
     """Return where a span is."""
     return _link("/span", {"trace": trace_id, "id": span_id})
+
+
+def follow(page: Page, link: Locator) -> None:
+    """Click on what leads to another page, and return once that is there."""
+    with page.expect_navigation():
+        link.click()
 
 
 def shown(page: Page) -> list[str]:

@@ -117,8 +117,9 @@ def test_everything_works_without_scripts(
     page = new_profile(java_script_enabled=False).open("/sessions")
     page.get_by_text("Filters").click()
     page.get_by_label("With errors").check()
-    page.get_by_role("button", name="Apply").click()
-    page.get_by_role("columnheader", name="Tokens").get_by_role("link").click()
+    places.follow(page, page.get_by_role("button", name="Apply"))
+    by_tokens = page.get_by_role("columnheader", name="Tokens").get_by_role("link")
+    places.follow(page, by_tokens)
     assert places.shown(page) == site.sessions(
         "WHERE ErrorCount > 0 ORDER BY TotalTokens DESC, SessionId DESC LIMIT 50"
     )

@@ -162,7 +162,7 @@ def test_nothing_that_matches_is_said_so(new_profile: Callable[..., Profile]) ->
     expect(page.get_by_role("heading", name="No session matches")).to_be_visible()
     expect(page.get_by_label("Text")).to_have_value("no session says this")
     expect(page.get_by_label("User")).to_have_value("nobody")
-    page.get_by_role("link", name="Show all sessions").click()
+    places.follow(page, page.get_by_role("link", name="Show all sessions"))
     assert places.shown(page)
 
 
@@ -182,5 +182,5 @@ def test_a_filter_that_is_none_is_explained(
     """A wrong link says what is wrong with it, and leads on."""
     page = new_profile().open(places.listing(**filters))
     expect(page.locator("main")).to_contain_text(told)
-    page.get_by_role("link", name="To the sessions").click()
+    places.follow(page, page.get_by_role("link", name="To the sessions"))
     assert places.shown(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import ssl
 import subprocess
@@ -126,21 +127,25 @@ async def test_secure_listeners_know_their_user(
     assert await first_value(secured.bootstrap_servers, topic_name) == b"signed"
 
 
+# aiokafka does not wait for the end of a connection that it gives up.
+@pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
 @pytest.mark.parametrize("listener", ["SASL_PLAINTEXT", "SASL_SSL", "SSL"])
-async def test_secure_listeners_refuse_everybody_else(secured: Cluster, listener: str) -> None:
+def test_secure_listeners_refuse_everybody_else(secured: Cluster, listener: str) -> None:
     """A wrong password, or no certificate."""
     context = ssl.create_default_context(cafile=secured.certificates.ca)
+    forged = produce(
+        secured.bootstrap_servers_of(listener),
+        "any",
+        b"forged",
+        security_protocol=listener,
+        ssl_context=context if listener.endswith("SSL") else None,
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username=USER,
+        sasl_plain_password="a guess",
+    )
     with pytest.raises(KafkaConnectionError):
-        await produce(
-            secured.bootstrap_servers_of(listener),
-            "any",
-            b"forged",
-            security_protocol=listener,
-            ssl_context=context if listener.endswith("SSL") else None,
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username=USER,
-            sasl_plain_password="a guess",
-        )
+        asyncio.run(forged)
+    gc.collect()
 
 
 def test_no_node_outlives_its_session(tmp_path: Path) -> None:

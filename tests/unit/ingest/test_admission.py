@@ -11,6 +11,7 @@ from ingest.admission import Gate, Request
 from ingest.rates import Rates
 from ingest.status import Overloaded, ProjectOverloaded, Throttled
 from ingest.window import Window
+from runtime import events
 from runtime.ingest_config import REQUEST_OVERHEAD_BYTES, IngestConfig
 from runtime.metrics import REGISTRY
 
@@ -18,8 +19,9 @@ MIB = 2**20
 
 
 @pytest.fixture
-def gate() -> Gate:
-    """Return a gate for 64 MiB, that lets a project "slow" send 1 MiB/s."""
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Return a gate for 64 MiB, that lets a project "slow" send 1 MiB/s and has refused nobody."""
+    monkeypatch.setattr(events, "_projects", set())
     limits = {"inflight_bytes_max": "64MiB", "rate": {"projects": {"slow": "1MiB"}}}
     return Gate(IngestConfig.model_validate(limits))
 
