@@ -43,8 +43,8 @@ _COLUMNS = """
     ResourceAttributes, ScopeName, ScopeVersion, SpanAttributes, Duration, StatusCode,
     StatusMessage, SessionId, SessionIdKey, SessionIdSource, Name, UserId, Type, Level,
     LevelMessage, Model,
-    InputTokens, OutputTokens, TotalTokens, Cost, InputPreview, OutputPreview, Environment,
-    AppVersion, Tags, Version, Batch
+    InputTokens, OutputTokens, TotalTokens, Cost, InputPreview, OutputPreview, InputKey,
+    OutputKey, Environment, AppVersion, Tags, Version, Batch
 """
 _COUNTS = {
     "spans": "SELECT count() FROM spans",

@@ -19,6 +19,8 @@ SELECT
     cost_of(told) AS Cost,
     preview_of(input_told(told, SpanAttributes, no_names, no_attributes), true) AS InputPreview,
     preview_of(output_told(told, SpanAttributes, no_names, no_attributes), false) AS OutputPreview,
+    arrayFirst(k -> has(SpanAttributes, k), ['input.value', 'gen_ai.input.messages']) AS InputKey,
+    arrayFirst(k -> has(SpanAttributes, k), ['output.value', 'gen_ai.output.messages']) AS OutputKey,
     environment_of(told, ResourceAttributes) AS Environment,
     app_version_of(told, ResourceAttributes) AS AppVersion,
     tags_of(told) AS Tags,

@@ -26,16 +26,30 @@ SELECT {select(SPAN)} FROM otel_traces FINAL WHERE {_PLACES}
 ORDER BY TraceId, {ORDER}
 LIMIT {{spans:UInt32}} BY TraceId
 """
-_SAID = with_attribute_values(f"""
-SELECT SpanId, TraceId, {INPUT} AS i, {OUTPUT} AS o
-FROM otel_traces FINAL WHERE {_PLACES} AND SpanId IN {{ids:Array(String)}}
-""")
-# A level above: the engine writes an expression out wherever its name is used, and plans it again.
-_VALUES = f"""
-SELECT SpanId, TraceId, substringUTF8(i, 1, {{characters:UInt32}}), lengthUTF8(i),
-    substringUTF8(o, 1, {{characters:UInt32}}), lengthUTF8(o)
-FROM ({_SAID})
-"""
+
+
+def _values(i: str, o: str, composed: str) -> str:
+    """Return a SELECT of input and output of some spans, given as expressions, up to a length."""
+    # A level above: the engine writes an expression out, and plans it, wherever its name is used.
+    return f"""
+        SELECT SpanId, TraceId, substringUTF8(i, 1, {{characters:UInt32}}), lengthUTF8(i),
+            substringUTF8(o, 1, {{characters:UInt32}}), lengthUTF8(o), composed
+        FROM
+        (
+            SELECT SpanId, TraceId, {i} AS i, {o} AS o, {composed} AS composed
+            FROM otel_traces FINAL WHERE {_PLACES} AND SpanId IN {{ids:Array(String)}}
+        )
+    """
+
+
+# Most values are an attribute as it is. What puts the others together takes longer to be planned
+# than all the rest of a page.
+_PLAIN = _values(
+    "if(InputKey = '', '', SpanAttributes[InputKey])",
+    "if(OutputKey = '', '', SpanAttributes[OutputKey])",
+    "(InputPreview != '' AND InputKey = '') OR (OutputPreview != '' AND OutputKey = '')",
+)
+_COMPOSED = with_attribute_values(_values(INPUT, OUTPUT, "false"))
 _WHOLE = with_attribute_values(f"""
 SELECT {select(WHOLE_SPAN)}, {EVENTS}, {LINKS} FROM otel_traces FINAL WHERE {_PLACES} AND %s
 ORDER BY TraceId, {ORDER}
@@ -95,16 +109,17 @@ async def values(
     """Return input and output, as far as a bound goes, by trace and span."""
     if not span_ids:
         return {}
-    places = _places(project, traces)
-    parameters = {**places, "ids": list(span_ids), "characters": characters_max}
+    parameters = {**_places(project, traces), "ids": list(span_ids), "characters": characters_max}
+    rows = await store.query(_PLAIN, parameters)
+    if composed := [span_id for span_id, *_, is_composed in rows if is_composed]:
+        parameters |= {"ids": composed}
+        rows = [*rows, *await store.query(_COMPOSED, parameters)]
     return {
         (trace_id, span_id): (
             Value(span_id=span_id, text=i, characters=i_characters),
             Value(span_id=span_id, text=o, characters=o_characters),
         )
-        for span_id, trace_id, i, i_characters, o, o_characters in await store.query(
-            _VALUES, parameters
-        )
+        for span_id, trace_id, i, i_characters, o, o_characters, _ in rows
     }
 
 

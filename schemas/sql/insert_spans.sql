@@ -12,10 +12,13 @@ INSERT INTO otel_traces
     Model, ModelParameters, PromptName, PromptVersion, TimeToFirstToken,
     TraceName, Environment, Release, AppVersion, Tags, Provider,
     InputTokens, CacheReadTokens, CacheWriteTokens, OutputTokens, ReasoningTokens, AudioTokens,
-    TotalTokens, InputPreview, OutputPreview, Cost, CostSource
+    TotalTokens, InputPreview, OutputPreview, InputKey, OutputKey, Cost, CostSource
 )
+WITH
+    -- The attribute that has this value, or ''.
+    (s, text) -> mapKeys(s)[indexOf(mapValues(s), text)] AS key_of
 SELECT
-    span.* EXCEPT (counts, previews, ToldCost, CostIsTold),
+    span.* EXCEPT (counts, said_and_previews, ToldCost, CostIsTold),
     counts[1] AS InputTokens,
     counts[2] AS CacheReadTokens,
     counts[3] AS CacheWriteTokens,
@@ -23,8 +26,10 @@ SELECT
     counts[5] AS ReasoningTokens,
     counts[6] AS AudioTokens,
     if(counts[7] > 0, counts[7], arraySum(counts)) AS TotalTokens,
-    previews[1] AS InputPreview,
-    previews[2] AS OutputPreview,
+    said_and_previews.2[1] AS InputPreview,
+    said_and_previews.2[2] AS OutputPreview,
+    if(InputPreview = '', '', key_of(SpanAttributes, said_and_previews.1[1])) AS InputKey,
+    if(OutputPreview = '', '', key_of(SpanAttributes, said_and_previews.1[2])) AS OutputKey,
     -- As told, or by the first price that holds for the span's start and for so much input.
     if(CostIsTold, ToldCost, arrayMap(
         p -> p.Request + arrayDotProduct(

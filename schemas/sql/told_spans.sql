@@ -28,11 +28,11 @@ SELECT
     token_counts_of(told) AS counts,
     -- Most spans say nothing.
     arrayMap(
-        said -> arrayMap((text, is_input) -> preview_of(text, is_input), said, [true, false]),
+        said -> (said, arrayMap((text, is_input) -> preview_of(text, is_input), said, [true, false])),
         arrayFilter(said -> said != ['', ''], [[
             input_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`),
             output_told(told, SpanAttributes, `Events.Name`, `Events.Attributes`)]]))[1]
-        AS previews,
+        AS said_and_previews,
     told['trace_name'] AS TraceName,
     environment_of(told, ResourceAttributes) AS Environment,
     release_of(told, ResourceAttributes) AS Release,

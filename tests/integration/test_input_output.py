@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from query.messages import messages
+from query.reads import spans
 from query.reads.columns import INPUT, OUTPUT
 from schemas.statements import with_attribute_values
+from store.client import Store
 from tests import inserting, processes
 from tests.inserting import Sent
 
@@ -209,18 +211,27 @@ PREVIEWS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def stored(store: processes.Store) -> Mapping[str, tuple[str, ...]]:
-    """Previews, and whole input and output, of each of CONVERSATIONS, TOOLS and PREVIEWS."""
+def _sent() -> dict[str, Sent]:
+    """Return CONVERSATIONS, TOOLS and PREVIEWS."""
     previewed = {name: Sent({"input.value": text}) for name, (text, _) in PREVIEWS.items()}
     named = {"said": CONVERSATIONS, "tool": TOOLS, "preview": previewed}
-    sent = {f"{kind}: {name}": s for kind, each in named.items() for name, s in each.items()}
+    return {f"{kind}: {name}": s for kind, each in named.items() for name, s in each.items()}
+
+
+@pytest.fixture(scope="module")
+def project(store: processes.Store) -> str:
+    """The project that they are in."""
     session = {"session.id": "s"}
-    spans = [
+    sent = [
         Sent({**s.attributes, **session}, s.resource, s.scope, s.name, s.is_error, s.events)
-        for s in sent.values()
+        for s in _sent().values()
     ]
-    project = inserting.insert(store, spans)
+    return inserting.insert(store, sent)
+
+
+@pytest.fixture(scope="module")
+def stored(store: processes.Store, project: str) -> Mapping[str, tuple[str, ...]]:
+    """Previews, and whole input and output, of each of them."""
     rows = store.query(
         with_attribute_values(
             f"SELECT InputPreview, OutputPreview, {INPUT}, {OUTPUT} FROM spans"
@@ -228,7 +239,7 @@ def stored(store: processes.Store) -> Mapping[str, tuple[str, ...]]:
         ),
         {"project": project},
     )
-    return dict(zip(sent, rows, strict=True))
+    return dict(zip(_sent(), rows, strict=True))
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
@@ -255,3 +266,28 @@ def test_arguments_and_results_of_tools_are_found(
 def test_what_people_read_first(stored: Mapping[str, tuple[str, ...]], name: str) -> None:
     """The last words of the user where there are some, else the beginning."""
     assert stored[f"preview: {name}"][0] == PREVIEWS[name][1]
+
+
+async def test_readers_get_whole_values(
+    store: processes.Store, project: str, stored: Mapping[str, tuple[str, ...]]
+) -> None:
+    """From the attribute that was noted, or put together again where none has the value."""
+    rows = store.query(
+        "SELECT TraceId, groupArray(SpanId), groupUniqArray(toStartOfHour(Timestamp)),"
+        " groupArray(InputKey) FROM (SELECT * FROM spans WHERE Project = {project:String}"
+        " ORDER BY SpanId) GROUP BY TraceId",
+        {"project": project},
+    )
+    [(trace_id, span_ids, hours, keys)] = rows
+    async with Store(store.config) as client:
+        found = await spans.values(
+            client, project, {trace_id: hours}, span_ids, characters_max=10**6
+        )
+    read = {id_: (i.text, o.text) for (_, id_), (i, o) in found.items()}
+    assert read == {
+        id_: (whole_input, whole_output)
+        for id_, (_, _, whole_input, whole_output) in zip(span_ids, stored.values(), strict=True)
+    }
+    of_names = dict(zip(_sent(), keys, strict=True))
+    assert of_names["said: Langfuse"] == "langfuse.observation.input"
+    assert "" in keys
