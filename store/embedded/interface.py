@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from socket import gethostname
 from typing import IO
@@ -134,10 +135,14 @@ class Interface:
             return await reply.send(query, format_name, output, self._folder)
 
 
+# The statements of a worker are always the same few, and the longest takes 12 ms to be read.
+_parsed = lru_cache(maxsize=64)(statement.parse)
+
+
 def _parted(url_sql: bytes, received: IO[bytes]) -> tuple[Statement, bytes]:
     """The statement, and those of its rows that came in the URL; `received` is at the others."""
     text = url_sql + b"\n" if url_sql else b""
-    parsed = statement.parse(text)
+    parsed = _parsed(text)
     if parsed.kind is Kind.INSERT:
         return parsed, text[parsed.data_at :]
     if sql := received.read(_SQL_BYTES_MAX + 1):
