@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 # How a process of ours ends when its settings cannot work: starting it again would not help.
 EXIT_CONFIG = 2
+# How the line begins in which it says why.
+_SAYS = "sessiontrail: "
 
 _BACKOFF_SECONDS_MIN = 0.1
 _BACKOFF_SECONDS_MAX = 2.0
@@ -71,7 +73,7 @@ class Child:
             if self._stopping:
                 break
             if code == EXIT_CONFIG and self.restarts == 0:
-                raise ConfigError(f"{self.name} cannot start; see its message above")
+                raise ConfigError(f"{self.name} cannot start{self._last_words()}")
             if time.monotonic() - started > _STEADY_SECONDS:
                 backoff_seconds = _BACKOFF_SECONDS_MIN
             log.error("child_ended", child=self.name, exit_code=code, again_in=backoff_seconds)
@@ -94,6 +96,15 @@ class Child:
                 log.error("child_killed", child=self.name, waited_seconds=self._stop_seconds_max)
                 self._process.kill()
                 await self._process.wait()
+
+    def _last_words(self) -> str:
+        """Return why it could not start: on a terminal its lines go to a file that nobody sees."""
+        if self._output is None:
+            return "; see its message above"
+        file = Path(self._output.name)
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = [line.removeprefix(_SAYS) for line in lines if line.startswith(_SAYS)]
+        return f": {'; '.join(said)}" if said else f"; see {file}"
 
     async def _run_once(self) -> int:
         async with self._starting:
