@@ -34,6 +34,8 @@ class SentSpan:
     attributes: Attributes = field(default_factory=dict)
     resource: Attributes = field(default_factory=dict)
     is_error: bool = False
+    status_message: str = ""
+    exception: str = ""  # the message of one, as an event
     received_ns: int
     end_event_ns: int = 0  # of an event named session.end
 

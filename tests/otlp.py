@@ -53,6 +53,17 @@ def _any(value: str | float) -> AnyValue:
 
 
 def _events(span: SentSpan) -> list[Span.Event]:
+    return [*_ends(span), *_exceptions(span)]
+
+
+def _exceptions(span: SentSpan) -> list[Span.Event]:
+    if not span.exception:
+        return []
+    attributes = key_values({"exception.message": span.exception})
+    return [Span.Event(name="exception", time_unix_nano=span.end_ns, attributes=attributes)]
+
+
+def _ends(span: SentSpan) -> list[Span.Event]:
     if not span.end_event_ns:
         return []
     return [
@@ -73,5 +84,8 @@ def _span(span: SentSpan) -> Span:
         end_time_unix_nano=span.end_ns,
         attributes=key_values(span.attributes),
         events=_events(span),
-        status=Status(code=Status.STATUS_CODE_ERROR if span.is_error else Status.STATUS_CODE_OK),
+        status=Status(
+            code=Status.STATUS_CODE_ERROR if span.is_error else Status.STATUS_CODE_OK,
+            message=span.status_message,
+        ),
     )

@@ -32,15 +32,21 @@ ORDER BY StartTime, TraceId
 LIMIT {{rows:UInt32}}
 """
 _ERRORS = "ErrorCount > 0"
-# What a trace's spans say, in all their attributes: a session at a time, so it may be read whole.
+# What a trace's spans say, in all their attributes and events, and why they failed: a session at a
+# time, so it may be read whole.
 _SAYS = """
 TraceId IN (
     SELECT TraceId FROM spans
     WHERE Project = {project:String} AND (toStartOfHour(Timestamp), TraceId) IN (
         SELECT arrayJoin(Hours), TraceId FROM session_traces_data FINAL
         WHERE Project = {project:String} AND SessionId = {session_id:String}
-    ) AND arrayExists(
-        v -> positionCaseInsensitiveUTF8(v, {q:String}) > 0, mapValues(SpanAttributes))
+    ) AND (
+        positionCaseInsensitiveUTF8(StatusMessage, {q:String}) > 0
+        OR arrayExists(
+            said -> arrayExists(
+                v -> positionCaseInsensitiveUTF8(v, {q:String}) > 0, mapValues(said)),
+            arrayPushBack(`Events.Attributes`, SpanAttributes))
+    )
 )
 """
 

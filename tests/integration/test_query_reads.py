@@ -251,6 +251,27 @@ async def test_a_replay_can_be_searched(asking: httpx.AsyncClient) -> None:
     assert len(failed) == SESSIONS["0"].error_count
 
 
+@pytest.mark.parametrize(
+    "failed",
+    [replace(SPANS[0], status_message="Boom: 日本"), replace(SPANS[0], exception="Boom: 日本")],
+    ids=["status", "event"],
+)
+async def test_a_replay_can_be_searched_for_what_went_wrong(
+    store: processes.Store, failed: SentSpan
+) -> None:
+    """The page shows why a span failed: it can be found by that."""
+    project = secrets.token_hex(8)
+    spans = [
+        replace(span, trace_id=f"{n:032x}", attributes={"session.id": "s"})
+        for n, span in enumerate((SPANS[0], failed), 1)
+    ]
+    async with Store(store.config) as client, app_client(store.config) as asking:
+        await keep(client, project, spans)
+        url = "/api/v1/session/replay"
+        found = await _all_pages(asking, url, project=project, id="s", q="boom: 日")
+    assert [turn["trace_id"] for turn in found] == [spans[1].trace_id]
+
+
 async def test_a_stream_goes_on_after_any_line(
     asking: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
