@@ -62,7 +62,7 @@ class LogView:
 class TurnView:
     """A turn of the conversation."""
 
-    number: int
+    number: int  # 0 where it is not known: others may have been left out
     turn: Turn
     gap_ns: int  # silence before it, 0 where it is short
     starts_day: bool
@@ -95,14 +95,15 @@ def turns(
 ) -> Iterator[TurnView]:
     """
     Yield a page of turns as they are shown. `ended_ns` is when the turns before the page ended;
-    between turns that were searched for (not `is_whole`) there may be others, and so no silence.
+    between turns that were searched for (not `is_whole`) there may be others, and so no silence
+    and no numbers.
     """
     day = _day(ended_ns)
     for number, turn in enumerate(found, first_number):
         earlier, said = split(_of(turn.input, "user"))
         gap_ns = turn.start_ns - ended_ns if ended_ns and is_whole else 0
         yield TurnView(
-            number=number,
+            number=number if is_whole else 0,
             turn=turn,
             gap_ns=gap_ns if gap_ns >= GAP_NS else 0,
             starts_day=_day(turn.start_ns) != day,
