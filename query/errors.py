@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 import structlog
@@ -62,11 +64,15 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    parts = (
-        f"{'.'.join(str(p) for p in e['loc'][1:])}: {e['msg'].removeprefix('Value error, ')}"
-        for e in error.errors()
-    )
+    parts = (f"{'.'.join(str(p) for p in e['loc'][1:])}: {_told(e)}" for e in error.errors())
     return answer(request, status=422, detail="; ".join(parts))
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is nothing of that name; /docs has what there is"
+    message: str = error["msg"]
+    return message.removeprefix("Value error, ")
 
 
 def _invalid(request: Request, error: Exception) -> Response:

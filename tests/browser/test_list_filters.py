@@ -170,7 +170,7 @@ def test_nothing_that_matches_is_said_so(new_profile: Callable[..., Profile]) ->
     ("filters", "told"),
     [
         ({"last": "soon"}, "last: write how far back, such as 30m, 24h or 7d"),
-        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"colour": "red"}, "colour: there is nothing of that name"),
         ({"score": "helpful>=much"}, "compares with 'much', which is no number"),
         ({"cursor": "!"}, "ask for the first page again"),
         ({"tokens_min": "-1"}, "tokens_min: Input should be greater than or equal to 0"),
