@@ -147,6 +147,14 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
+def ends(text: str, length: int) -> str:
+    """Return a text in so many characters: long ids often begin alike, and differ in the end."""
+    if len(text) <= length:
+        return text
+    tail = length // 3
+    return f"{text[: length - tail - 1]}…{text[-tail:]}"
+
+
 _FILTERS: Mapping[str, Any] = {
     "rfc3339": rfc3339,
     "duration": duration,
@@ -156,6 +164,7 @@ _FILTERS: Mapping[str, Any] = {
     "money": money,
     "short": short,
     "plural": plural,
+    "ends": ends,
 }
 
 

@@ -14,6 +14,7 @@ from query.pages.rendering import (
     PROSE_CHARACTERS_MAX,
     Prose,
     duration,
+    ends,
     link,
     markdown,
     money,
@@ -102,6 +103,20 @@ def test_numbers_as_people_say_them() -> None:
         "$0", "$0.000055", "$0.0123", "$12.50",
     ]  # fmt: skip
     assert [short(n) for n in (999, 1200, 15_300, 2_000_000)] == ["999", "1.2k", "15k", "2M"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0123456789", "0123456789"),
+        ("0123456789a", "012345…89a"),
+        ("", ""),
+        ("日" * 99, "日" * 6 + "…" + "日" * 3),
+    ],
+)
+def test_long_ids_keep_both_ends(text: str, expected: str) -> None:
+    """Those of one application begin alike."""
+    assert ends(text, 10) == expected
 
 
 def test_links_say_what_is_not_usual() -> None:
