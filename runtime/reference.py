@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def configuration() -> str:
     for key, field, owner in settings.fields():
         if owner is not section:
             section = owner
-            lines += ["", f"## {_heading(key)}", "", (owner.__doc__ or "").strip(), ""]
+            lines += ["", f"## {_heading(key)}", "", inspect.cleandoc(owner.__doc__ or ""), ""]
             lines += [
                 "| setting | variable | default | what it does |",
                 "| --- | --- | --- | --- |",
@@ -48,9 +49,10 @@ def metrics() -> str:
         "# Metrics",
         _NOTE,
         "",
-        "In Prometheus' format at `/metrics`: of ingest on its OTLP/HTTP port, of a worker at",
-        "`worker.telemetry.endpoint`. Names are the OpenTelemetry Collector's where it has the",
-        "same thing. Each process exposes all names; those that are not its own stay at 0.",
+        "In Prometheus' format at `/metrics`: of ingest on its OTLP/HTTP port, of query on its",
+        "port, of a worker at `worker.telemetry.endpoint`. Names are the OpenTelemetry",
+        "Collector's where it has the same thing. Each process exposes all names; those that are",
+        "not its own stay at 0.",
         "Several receivers on one port (`ingest.processes`) tell their sum, whichever is asked.",
         "",
         "| metric | kind | labels | meaning |",
