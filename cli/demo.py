@@ -62,8 +62,8 @@ _SESSIONS: dict[str, tuple[Turn, ...]] = {
         ),
     ),
     "sql-tutor": tuple(
-        Turn(question=f"Explain a {kind} join.", answer=f"A {kind} join keeps … rows.")
-        for kind in ("inner", "left", "full")
+        Turn(question=f"Explain {a_join} join.", answer=f"{a_join.capitalize()} join keeps … rows.")
+        for a_join in ("an inner", "a left", "a full")
     ),
 }
 
@@ -76,7 +76,8 @@ def send(config: Config) -> None:
         StoreUnavailable: nobody receives spans at the configured address.
     """
     run = secrets.token_hex(3)
-    exporter = _Checking(OTLPSpanExporter(endpoint=str(config.ingest.grpc.endpoint), insecure=True))
+    scheme = "https" if config.ingest.tls.cert_file else "http"
+    exporter = _Checking(OTLPSpanExporter(endpoint=f"{scheme}://{config.ingest.grpc.endpoint}"))
     provider = TracerProvider(
         resource=Resource.create(
             {"service.name": "demo-chat", "deployment.environment.name": "demo"}

@@ -29,7 +29,8 @@ def import_(invocation: Invocation, *, files: Sequence[str], endpoint: str | Non
     A file holds JSON, one request a line or one in all, or protobuf, one request or each behind its
     length, as the OpenTelemetry Collector's file exporter writes them; gzip and zstd are unpacked.
     What is wrong is named and left out. To import twice changes nothing. A project key is given as
-    exporters are given it, by OTEL_EXPORTER_OTLP_HEADERS.
+    exporters are given it, by OTEL_EXPORTER_OTLP_HEADERS; and so is whom to trust, by
+    OTEL_EXPORTER_OTLP_CERTIFICATE.
     """
     with errors_for_people():
         from cli.transfer.importing import Import

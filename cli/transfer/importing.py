@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeElapsedColumn
 
 from cli.transfer.requests import STANDARD_INPUT, Reading, Request, requests
-from cli.transfer.sending import Answer, Sender
+from cli.transfer.sending import Answer, Sender, tls
 from runtime.errors import InvalidRequest
 
 # Past them problems are only counted.
@@ -37,9 +37,10 @@ class Import:
         they arrive in order, and no more than two are held.
 
         Raises:
+            ConfigError: as tls() does.
             NotAuthenticated, NotAllowed, NotFound, ReceiverUnavailable: as Sender.send() does.
         """
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls())) as session:
             sender = Sender(session, endpoint)
             with closing(self._requests), _progress(self._files) as advance:
                 request = await self._prepare()

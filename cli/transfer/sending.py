@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from opentelemetry.util.re import parse_env_headers
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from runtime.errors import (
+    ConfigError,
     InvalidRequest,
     NotAllowed,
     NotAuthenticated,
@@ -37,6 +39,30 @@ class Answer(NamedTuple):
 
     rejected: int = 0
     message: str = ""
+
+
+def tls() -> ssl.SSLContext:
+    """
+    Return whom to trust and what to show, as an exporter is told.
+
+    Raises:
+        ConfigError: one of the files cannot be used.
+    """
+    prefix = "OTEL_EXPORTER_OTLP"
+    authority, certificate, key = (
+        os.environ.get(f"{prefix}_{name}") or None
+        for name in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+    )
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        if certificate:
+            context.load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{prefix}_CERTIFICATE, …_CLIENT_CERTIFICATE, …_CLIENT_KEY:"
+            f" a file cannot be used: {error}"
+        ) from error
+    return context
 
 
 class Sender:

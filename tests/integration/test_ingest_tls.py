@@ -20,6 +20,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from cli.transfer.importing import Import
 from ingest.service import IngestService
 from query.langfuse.ingest import Ingest
 from runtime import certificates
@@ -98,6 +99,36 @@ async def test_receives_what_an_exporter_sends(files: Files, name: str, *, mutua
 
     assert result is SpanExportResult.SUCCESS
     assert len(producer.records) == 1
+
+
+async def test_files_are_imported_with_what_exporters_are_told(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom to trust, and a certificate of one's own."""
+    for name, file in (
+        ("CERTIFICATE", files.ca),
+        ("CLIENT_CERTIFICATE", files.client_certificate),
+        ("CLIENT_KEY", files.client_key),
+    ):
+        monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", str(file))
+    spans = tmp_path / "spans.bin"
+    spans.write_bytes(BODY)
+    importing = Import([str(spans)], bytes_max=1 << 20)
+    producer = RecordingProducer()
+    async with running_ingest(producer, tls=files.settings(mutual=True)) as service:
+        await importing.run(f"https://localhost:{service.http_port}")
+    assert importing.summary() == "accepted 1 spans, rejected 0, problems 0"
+    assert len(producer.records) == 1
+
+
+@pytest.mark.parametrize("name", ["CERTIFICATE", "CLIENT_CERTIFICATE"])
+async def test_a_file_that_cannot_be_used_is_told_of(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is sent."""
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", str(tmp_path / "none.pem"))
+    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_CERTIFICATE"):
+        await Import([], bytes_max=1).run("https://localhost:1")
 
 
 def context(files: Files, *, client: Files | None = None) -> ssl.SSLContext:
