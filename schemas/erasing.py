@@ -53,28 +53,35 @@ _DELETED_SESSIONS = """
 _BEFORE = "Version <= {cut_off:DateTime64(9, 'UTC')}"
 _ON_SESSIONS = f"{_BEFORE} AND (({_GONE_SESSIONS}) OR {_DELETED_SESSIONS})"
 _ON_TRACES = f"{_BEFORE} AND SessionId = '' AND (Project, TraceId) IN {_TRACES}"
+_LOGS = f"{_BEFORE} AND ((Project, TraceId) IN {_TRACES} OR {_DELETED_SESSIONS})"
 _MARKS = f"({_ON_SESSIONS}) OR ({_ON_TRACES})"
 # Traces of which no span is left.
 _GONE_TRACES = f"(Project, TraceId) IN {_TRACES.replace('{batch:', '{gone:')}"
 _FORMER = "Version < {erased_at:DateTime64(9, 'UTC')}"
 # Every table that says something of traces and sessions, and what goes from it once the spans are
-# erased and their traces resolved. The last ones say that a trace or session was ever there: until
-# then a deletion that broke off is done again. What batches touched goes by itself, in two days.
+# erased and their traces resolved. The last ones say that a trace or session was ever there, as log
+# records do of one without spans: until then a deletion that broke off is done again. What batches
+# touched goes by itself, in two days.
 TABLES: Mapping[str, str] = {
     "session_traces_data": f"{_FORMER} AND (Project, SessionId) IN {_SESSIONS}"
     f" AND (Project, TraceId) IN {_TRACES}",
     "sessions_data": f"{_FORMER} AND (Project, SessionId) IN {_SESSIONS}",
-    "otel_logs": f"{_BEFORE} AND ((Project, TraceId) IN {_TRACES} OR {_DELETED_SESSIONS})",
     "score_edits": _MARKS,
     "scores_data": _MARKS,
     "comment_edits": _MARKS,
     "comments_data": _MARKS,
     "bookmarks_data": _ON_SESSIONS,
     "shares_data": _ON_SESSIONS,
+    "otel_logs": _LOGS,
     "session_ends": f"({_GONE_SESSIONS}) OR {_DELETED_SESSIONS}",
     "trace_sessions": _GONE_TRACES,
     "otel_traces_trace_id_ts": _GONE_TRACES,
     "session_ts": _GONE_SESSIONS,
+}
+# What says that a session or trace is there; each is forgotten after all that it leads to.
+_SIGNS: Mapping[str, Sequence[str]] = {
+    "SessionId": ("session_ts", "otel_logs", "session_ends"),
+    "TraceId": ("otel_traces_trace_id_ts", "otel_logs"),
 }
 _NEW_SPANS = f"Batch >= {{since:String}} AND IsDeleted = 0 AND (Project, TraceId) IN {_TRACES}"
 
@@ -106,10 +113,11 @@ AND (Project, TraceId) NOT IN (SELECT Project, TraceId FROM otel_traces_trace_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What a deletion found: so many traces, with so many stored spans."""
+    """What a deletion found: so many traces, with so many stored spans, and log records."""
 
     traces: int
     spans: int
+    logs: int
 
 
 class Erasing:
@@ -119,15 +127,33 @@ class Erasing:
         self._store = store
         self._resolving = Resolving(store, traces_max=ALL, spans_max=ALL)
 
-    async def delete_session(self, project: str, session_id: str, *, author: str) -> Erased:
+    async def check_session(self, project: str, session_id: str) -> None:
         """
-        Delete a session: its traces, and all that was received of them until now.
+        Return if there is something to delete: log records may name a session without spans.
 
         Raises:
-            NotFound: there is no such session.
+            NotFound: there is neither such a session nor a log record, or an end, of it.
+        """
+        await self._check_known("SessionId", project, session_id)
+
+    async def check_trace(self, project: str, trace_id: str) -> None:
+        """
+        Return if there is something to delete, as `check_session` does.
+
+        Raises:
+            NotFound: there is neither such a trace nor a log record of it.
+        """
+        await self._check_known("TraceId", project, trace_id)
+
+    async def delete_session(self, project: str, session_id: str, *, author: str) -> Erased:
+        """
+        Delete a session: its traces and log records, and all that was received of them until now.
+
+        Raises:
+            NotFound: see `check_session`.
         """
         session = {"project": project, "session_id": session_id}
-        await self._check_known("session_ts", "SessionId", project, session_id)
+        await self.check_session(project, session_id)
         cut_off, batch = await self._begin(project, author, session_id=session_id)
         await self._store.execute(TRACES_OF_SESSION, {**session, "batch": batch})
         named = {"batch": batch, "since_ns": await self._ns(cut_off)}
@@ -139,10 +165,10 @@ class Erasing:
         Delete a trace: all that was received of it until now.
 
         Raises:
-            NotFound: there is no such trace.
+            NotFound: see `check_trace`.
         """
         trace = {"project": project, "trace_id": trace_id}
-        await self._check_known("otel_traces_trace_id_ts", "TraceId", project, trace_id)
+        await self.check_trace(project, trace_id)
         cut_off, batch = await self._begin(project, author, trace_id=trace_id)
         await self._store.execute(
             "INSERT INTO batch_traces (Batch, Project, TraceId)"
@@ -190,7 +216,8 @@ class Erasing:
         self, *, before_ns: int, projects: Sequence[str], named: bool, traces_max: int
     ) -> Erased:
         """
-        Delete traces of which all spans had ended before a time.
+        Delete traces of which all spans had ended before a time; once there is none left, the log
+        records of no trace, which are not counted.
 
         Args:
             before_ns: the time.
@@ -205,7 +232,7 @@ class Erasing:
         )
         if not await self._any(_TRACES, {"batch": batch}):
             await self._delete("otel_logs", _EXPIRED_LOGS, rule)
-            return Erased(traces=0, spans=0)
+            return Erased(traces=0, spans=0, logs=0)
         await self._store.execute(
             "INSERT INTO deletions (CutOff, Project, TraceId, Author) SELECT"
             f" {{cut_off:DateTime64(9, 'UTC')}}, Project, TraceId, 'retention' FROM {_TRACES}",
@@ -229,11 +256,13 @@ class Erasing:
                         settings=_ERASED_WHEN_DONE,
                     )
 
-    async def _check_known(self, table: str, column: str, project: str, wanted: str) -> None:
-        rows = f"{table} WHERE Project = {{project:String}} AND {column} = {{id:String}}"
-        if not await self._any(rows, {"project": project, "id": wanted}):
-            noun = column.removesuffix("Id").lower()
-            raise NotFound(f"there is no {noun} '{wanted[:200]}' in project '{project}'")
+    async def _check_known(self, column: str, project: str, wanted: str) -> None:
+        rows = f"WHERE Project = {{project:String}} AND {column} = {{id:String}}"
+        for table in _SIGNS[column]:
+            if await self._any(f"{table} {rows}", {"project": project, "id": wanted}):
+                return
+        noun = column.removesuffix("Id").lower()
+        raise NotFound(f"there is no {noun} '{wanted[:200]}' in project '{project}'")
 
     async def _begin(
         self, project: str, author: str, *, session_id: str = "", trace_id: str = ""
@@ -274,10 +303,15 @@ class Erasing:
         [[spans]] = await self._store.query(
             f"SELECT uniqExact(Project, TraceId, SpanId) FROM otel_traces WHERE {_OLD_SPANS}", named
         )
+        [[logs]] = await self._store.query(
+            "SELECT uniqExact(Project, SessionId, TraceId, Timestamp, ContentHash)"
+            f" FROM otel_logs WHERE {_LOGS}",
+            named,
+        )
         if spans:
             await self._erase_spans(batch, cut_off)
         await self._settle(batch, cut_off, session=session)
-        return Erased(traces=traces, spans=spans)
+        return Erased(traces=traces, spans=spans, logs=logs)
 
     async def _erase_spans(self, batch: str, cut_off: str) -> None:
         await self._store.execute(

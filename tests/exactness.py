@@ -55,5 +55,5 @@ class ErasingAt(Erasing):
 class ErasingEarly(ErasingAt):
     """Deletes what is not stored yet as well."""
 
-    async def _check_known(self, table: str, column: str, project: str, wanted: str) -> None:
+    async def _check_known(self, column: str, project: str, wanted: str) -> None:
         pass

@@ -21,7 +21,8 @@ async def delete_session(
 ) -> Erased:
     """
     Delete a session for good, with its traces, their logs, scores, comments, bookmark and public
-    links: all that was received until now. What is received later starts it again.
+    links: all that was received until now. What is received later starts it again. Log records may
+    name a session that has no spans: they are deleted just so.
     """
     erasing = Erasing(services.store)
     return await erasing.delete_session(access.project, session_id, author=access.who)

@@ -112,7 +112,7 @@ async def test_a_deleted_session_is_gone(store: processes.Store, project: str) -
     async with Store(store.config) as client:
         await work(client, project, [*gone, *left])
         erased = await ErasingAt(client, NOON_NS + 10**9).delete_session(project, "a", author="ada")
-        assert erased == Erased(traces=2, spans=3)
+        assert erased == Erased(traces=2, spans=3, logs=0)
         assert_exact(store, project, left)
         for text in (f"{1:032x}", f"{2:032x}", "said 1.1", "said 1.2", "said 2.1"):
             assert_gone(store, project, text)
@@ -138,7 +138,7 @@ async def test_a_deleted_trace_is_gone(store: processes.Store, project: str) -> 
         erasing = ErasingAt(client, NOON_NS + 10**9)
         await work(client, project, spans)
         erased = await erasing.delete_trace(project, f"{1:032x}", author="ada")
-        assert erased == Erased(traces=1, spans=2)
+        assert erased == Erased(traces=1, spans=2, logs=0)
         assert_exact(store, project, spans[2:])
         await erasing.delete_trace(project, f"{3:032x}", author="ada")
         assert_exact(store, project, spans[2:3])
@@ -199,7 +199,10 @@ async def test_the_api_deletes(store: processes.Store, project: str) -> None:
         asked = {"session_id": "a/b", "project": project}
         assert (await api.post("/api/v1/sessions/end", params=asked)).status_code == 200
         answer = await api.delete("/api/v1/sessions", params=asked)
-        assert (answer.status_code, answer.json()) == (200, {"traces": 1, "spans": 2})
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"traces": 1, "spans": 2, "logs": 0},
+        )
         assert_gone(store, project, "a/b")
         assert_gone(store, project, f"{1:032x}")
         assert_exact(store, project, [span(2, 1, "z")])
@@ -229,9 +232,16 @@ def test_the_command_deletes(store: processes.Store, project: str) -> None:
 
     assert run("--session=a", said="n\n").returncode == 1
     first = run(f"--trace={1:032x}", said="y\n")
-    assert first.stdout == f"deleted trace '{1:032x}' (traces: 1, spans: 1)\n", first.stderr
-    assert run("--session=a", "--yes").stdout == "deleted session 'a' (traces: 1, spans: 1)\n"
+    assert first.stdout == f"deleted trace '{1:032x}' (traces: 1, spans: 1, logs: 0)\n", (
+        first.stderr
+    )
+    deleted = run("--session=a", "--yes").stdout
+    assert deleted == "deleted session 'a' (traces: 1, spans: 1, logs: 0)\n"
     assert "there is no session 'a'" in run("--session=a", "--yes").stderr
+    # Nobody is asked first.
+    for what, wanted in (("session", "a"), ("trace", f"{1:032x}")):
+        missing = f"sessiontrail: there is no {what} '{wanted}' in project '{project}'\n"
+        assert run(f"--{what}={wanted}").stderr == missing
     assert run().returncode == 2
     assert_exact(store, project, [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 import time
 
 import pytest
@@ -10,14 +11,16 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from buffer.port import ConsumedRecord, Record
 from runtime.config import SESSION_KEYS, RetentionConfig, SessionsConfig, TimesConfig
+from runtime.errors import NotFound
 from schemas.envelope import Envelope
-from schemas.erasing import Erasing
+from schemas.erasing import Erased, Erasing
 from schemas.otlp.logs import Logs
 from store.client import Store
 from tests import otlp, processes
 from tests.exactness import ErasingAt
 from tests.integration.test_deletion import assert_gone, span, work
 from tests.integration.test_retention import aged
+from tests.query import app_client
 from workers.batch import Batch
 from workers.housekeeping import Housekeeping
 from workers.inserter import Inserter
@@ -69,6 +72,15 @@ def stored(store: processes.Store, project: str) -> int:
     return int(count)
 
 
+def delete_by_command(store: processes.Store, project: str, session_id: str) -> str:
+    """Say yes to deleting a session, and return what is answered."""
+    return subprocess.run(
+        [processes.COMMAND, "delete", f"--project={project}", f"--session={session_id}",
+         f"--set=store.endpoint={store.address}"],
+        input="y\n", capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+
 @pytest.mark.parametrize("log_first", [True, False])
 async def test_a_log_record_ends_a_session(store: processes.Store, log_first: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """In either order, as an event of a span does."""
@@ -115,6 +127,45 @@ async def test_log_records_are_deleted_with_session_and_trace(store: processes.S
         await log_all()
         assert stored(store, project) == 1
         assert_gone(store, project, f"{1:032x}")
+
+
+async def test_log_records_of_no_span_are_deleted(store: processes.Store) -> None:
+    """By command and API, with the end that they say; others' stay, and none comes back."""
+    project, trace_id = f"logs-{secrets.token_hex(4)}", f"{7:032x}"
+    where = {"project": project}
+    one = span(1, 1)
+    async with Store(store.config) as client, app_client(store.config) as api:
+
+        async def log_all() -> None:
+            for trace, session, event in (
+                *((0, "chat-17", ""), (2, "chat-17", "session.end")),
+                *((7, "", ""), (0, "chat-18", ""), (0, "chat-19", "")),
+            ):
+                await work_logs(
+                    client, project, trace=trace, session=session, event=event,
+                    time_ns=one.start_ns, received_ns=one.received_ns,
+                )  # fmt: skip
+
+        await log_all()
+        erasing = ErasingAt(client, one.received_ns + 10**9)
+        with pytest.raises(NotFound):
+            await erasing.delete_session(f"{project}-2", "chat-17", author="ada")
+        erased = await erasing.delete_session(project, "chat-17", author="ada")
+        assert erased == Erased(traces=0, spans=0, logs=2)
+        assert_gone(store, project, "chat-17")
+        erased = await erasing.delete_trace(project, trace_id, author="ada")
+        assert erased == Erased(traces=1, spans=0, logs=1)
+        assert_gone(store, project, trace_id)
+        assert stored(store, project) == 2
+        await log_all()
+        assert stored(store, project) == 2
+        asked = {**where, "session_id": "chat-18"}
+        answer = await api.delete("/api/v1/sessions", params=asked)
+        assert (answer.status_code, answer.json()) == (200, {"traces": 0, "spans": 0, "logs": 1})
+        assert (await api.delete("/api/v1/sessions", params=asked)).status_code == 404
+    said = delete_by_command(store, project, "chat-19")
+    assert said == "deleted session 'chat-19' (traces: 0, spans: 0, logs: 1)\n"
+    assert stored(store, project) == 0
 
 
 async def test_log_records_expire(store: processes.Store) -> None:
