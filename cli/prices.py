@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -42,18 +42,24 @@ def refresh(invocation: Invocation) -> None:
 @click.option("--provider", default="", help="As gen_ai.provider.name tells it.")
 @with_settings
 def list_(invocation: Invocation, *, model: str, provider: str) -> None:
-    """List the prices of all models that spans have named; or what MODEL gets, named or not."""
+    """
+    List the prices of all models that spans have named, and your own for whatever they mean; or
+    what MODEL gets, named or not.
+    """
 
-    async def found(table: Prices) -> Mapping[Name, Price]:
+    async def found(table: Prices) -> tuple[Mapping[Name, Price], Sequence[OwnPrice]]:
         if model:
-            return await table.find([(provider.lower(), model.lower())])
-        return await table.known()
+            return await table.find([(provider.lower(), model.lower())]), ()
+        return await table.known(), await table.own()
 
-    known = _run(invocation, found)
+    known, own = _run(invocation, found)
     if known:
         _print_table(known)
     else:
         click.echo("no span has named a model yet")
+    if own:
+        click.echo("\nyour own prices:")
+        _print_own(own)
 
 
 @prices.command("set")
@@ -122,29 +128,46 @@ def _run(invocation: Invocation, work: Callable[[Prices], Awaitable[T]]) -> T:
     raise AssertionError("unreachable: errors end the process")
 
 
+def _print_own(own: Sequence[OwnPrice]) -> None:
+    rows = []
+    for price in own:
+        rates = (price.input, price.cache_read, price.cache_write, price.output)
+        rows.append((price.provider or "-", price.model, *(f"{rate:g}" for rate in rates)))
+    _print_rows(("provider", "model", "input", "cached", "cache write", "output"), rows)
+
+
 def _print_table(known: Mapping[Name, Price]) -> None:
+    rows: list[Sequence[str]] = []
+    for (provider, model), price in known.items():
+        for line in price.lines:
+            rates = (line.rates.input, line.rates.cache_read, line.rates.output)
+            rows.append(
+                (
+                    provider or "-",
+                    model,
+                    *(f"{rate:g}" for rate in rates),
+                    _conditions(line),
+                    price.source,
+                    price.rule,
+                )
+            )
+        if not price.lines:
+            rows.append((provider or "-", model, "-", "-", "-", "", "no price", ""))
+    _print_rows(("provider", "model", "input", "cached", "output", "when", "from", "as"), rows)
+
+
+def _print_rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH_MAX
-    table = Table(box=None, pad_edge=False, title_justify="left")
-    for heading in ("provider", "model", "input", "cached", "output", "when", "from", "as"):
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
         table.add_column(heading, no_wrap=heading == "model")
-    for (provider, model), price in known.items():
-        for line in price.lines:
-            rates = (line.rates.input, line.rates.cache_read, line.rates.output)
-            table.add_row(
-                provider or "-",
-                model,
-                *(f"{rate:g}" for rate in rates),
-                _conditions(line),
-                price.source,
-                price.rule,
-            )
-        if not price.lines:
-            table.add_row(provider or "-", model, "-", "-", "-", "", "no price", "")
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
 
 

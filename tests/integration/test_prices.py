@@ -173,6 +173,14 @@ async def test_prices_of_ones_own_win(store: processes.Store) -> None:
         "set, models with another price now: 1\n"
     )
     await work(store, [told(million, name)], project=projects[1])
+    # Whatever spans have named: a typo is seen at once.
+    run("set", f"{name}x*", "--input=7", "--output=8", "--cache-read=0.5", "--cache-write=9")
+    own = [line.split() for line in run("list").partition("\nyour own prices:\n")[2].splitlines()]
+    assert own[0] == ["provider", "model", "input", "cached", "cache", "write", "output"]
+    assert ["-", f"{name[:-1]}*", "3", "3", "3", "4"] in own
+    assert ["-", f"{name}x*", "7", "0.5", "9", "8"] in own
+    run("unset", f"{name}x*")
+    assert f"{name}x*" not in run("list")
     run("set", name, "--provider=ACME", "--input=5", "--output=4", "--cache-read=1")
     await work(
         store,
