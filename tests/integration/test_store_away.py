@@ -50,6 +50,35 @@ def test_a_worker_waits_for_the_store(tmp_path: Path) -> None:
         worker.wait()
 
 
+def test_a_first_start_is_no_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Asking whether query is ready leaves no refusals in the store's log before it is migrated."""
+    with processes.pipeline(tmp_path) as running:
+        assert running.stop() == 0
+    told = capfd.readouterr()
+    assert "schema_applied" in told.out + told.err
+    assert "query_refused" not in told.out + told.err
+
+
+def test_query_waits_for_the_migration(tmp_path: Path) -> None:
+    """And says what makes the tables."""
+    endpoint = f"127.0.0.1:{processes.free_port()}"
+    with processes.store(tmp_path / "store", migrated=False) as store:
+        query = subprocess.Popen(
+            [processes.COMMAND, "query", f"--data-dir={tmp_path}",
+             f"--set=query.endpoint={endpoint}", f"--set=store.endpoint={store.address}"]
+        )  # fmt: skip
+        try:
+            url = f"http://{endpoint}/readyz"
+            processes.wait_until(lambda: processes.answer(url)[0] == 503, what="it answers")
+            [reason] = json.loads(processes.answer(url)[1])["waiting_for"]
+            assert "sessiontrail migrate" in reason
+            processes.migrate(store)
+            processes.wait_until(lambda: processes.answer(url)[0] == 200, what="it is ready")
+        finally:
+            query.terminate()
+            assert query.wait(timeout=30) == 0
+
+
 def test_up_takes_spans_before_the_store_is_there(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
