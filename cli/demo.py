@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import secrets
 import time
@@ -19,11 +20,16 @@ from opentelemetry.sdk.trace.export import (
     SpanExportResult,
 )
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.util.re import parse_env_headers
 
 from runtime.config import Config
-from runtime.errors import StoreUnavailable
+from runtime.errors import ConfigError, NotAuthenticated, StoreUnavailable
+from runtime.key_ring import KeyRing
+from schemas.envelope import DEFAULT_PROJECT
 
 _SECOND_NS = 10**9
+# What stands in a statement for a project that only the receiver knows.
+_UNKNOWN = "PROJECT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +101,11 @@ def send(config: Config) -> None:
     if exporter.failed:
         raise StoreUnavailable(
             f"the spans were not taken at {config.ingest.grpc.endpoint}: the lines above say why."
-            " Is 'sessiontrail up' running?"
+            " If UNAVAILABLE, is 'sessiontrail up' running? If UNAUTHENTICATED or"
+            " PERMISSION_DENIED, give the key of an editor by OTEL_EXPORTER_OTLP_HEADERS, as"
+            " 'sessiontrail keys create --project NAME' prints it"
         )
-    _print_queries(config, ids)
+    _print_queries(config, _project(config), ids)
 
 
 class _Checking(SpanExporter):
@@ -179,18 +187,39 @@ def _fail(span: Span, now_ns: int) -> None:
     span.set_status(Status(StatusCode.ERROR, "the courier did not answer"))
 
 
-def _print_queries(config: Config, ids: list[str]) -> None:
+def _project(config: Config) -> str:
+    """Return the project of the key that was sent; nothing if the keys are not known here."""
+    told = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get(
+        "OTEL_EXPORTER_OTLP_HEADERS", ""
+    )
+    authorization = parse_env_headers(told, liberal=True).get("authorization")
+    if not authorization:
+        return DEFAULT_PROJECT
+    try:
+        return KeyRing(config.keys_file).authenticate(authorization).project
+    except (ConfigError, NotAuthenticated):
+        return ""
+
+
+def _print_queries(config: Config, project: str, ids: list[str]) -> None:
     url = config.store.url or f"http://{config.store.endpoint}"
     sessions = (
-        "SELECT SessionId, TraceCount, SpanCount, ErrorCount, TotalTokens, round(Cost, 4) AS Cost, "
-        "FirstInput FROM sessions WHERE Project = 'default' ORDER BY EndTime DESC LIMIT 10"
+        "SELECT SessionId, TraceCount, SpanCount, ErrorCount, TotalTokens, round(Cost, 4) AS Cost, "  # noqa: S608 - text for a person
+        f"FirstInput FROM sessions WHERE Project = '{project or _UNKNOWN}'"
+        " ORDER BY EndTime DESC LIMIT 10"
     )
-    view = f"session_replay(project='default', session_id='{ids[0]}')"
+    view = f"session_replay(project='{project or _UNKNOWN}', session_id='{ids[0]}')"
     columns = "formatDateTime(Timestamp, '%T') AS At, Type, SpanName, StatusCode, Input, Output"
     replay = f"SELECT {columns} FROM {view}"  # noqa: S608 - text for a person
+    page = f"/sessions?project={project}" if project not in {"", DEFAULT_PROJECT} else ""
     click.echo(
-        f"Sent {len(ids)} sessions. In a second they are at http://{config.query.endpoint}\n"
+        f"Sent {len(ids)} sessions. In a second they are at http://{config.query.endpoint}{page}\n"
     )
+    if not project:
+        click.echo(
+            f"{_UNKNOWN} below is the project of your key, which is not in {config.keys_file};"
+            f" '{DEFAULT_PROJECT}' if the receiver has no keys.\n"
+        )
     click.echo("Or look at them with plain SQL:\n")
     for statement in (sessions, replay):
         click.echo(f'curl {url} --data-binary "{statement} FORMAT PrettyCompact"\n')
