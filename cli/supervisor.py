@@ -116,6 +116,9 @@ async def _migrate(config: Config, board: StatusBoard) -> None:
             before_sleep=before_sleep,
         ):
             with attempt:
+                await store.query("SELECT 1")
+                # No more what it was: it answers, and a first migration takes a while.
+                board.store_trouble = "store: it is being migrated"
                 await migrate.migrate(store, config)
                 await Prices(store).refresh()
     board.store_trouble = ""

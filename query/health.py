@@ -46,7 +46,7 @@ async def waits_for(services: Shared) -> list[str]:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS_MAX):
             if not await services.store.query(_MIGRATED):
-                return ["store: it has no tables yet, 'sessiontrail migrate' makes them"]
+                return ["store: it has no tables yet ('up' makes them, or 'sessiontrail migrate')"]
             await services.store.query("SELECT 1 FROM sessions LIMIT 1")
     except TimeoutError:
         return [f"store: no answer within {_ANSWER_SECONDS_MAX:g} s"]
