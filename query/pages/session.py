@@ -42,14 +42,20 @@ async def show_session(
     cursor: str = "",
     turn: Number = 1,
     ended: Ended = 0,
+    at: str = "",
     errors: bool = False,
     q: Annotated[str, Query(max_length=1000)] = "",
 ) -> Response:
-    """Show a session as the conversation that it is."""
+    """Show a session as the conversation that it is, with `at` from that turn on."""
     store, project = services.store, access.project
+    before = replay.Before(cursor, turn - 1, ended)
+    if at:
+        before = await replay.before(store, project, session_id, at)
     found, turns, scores, comments, shares = await asyncio.gather(
         sessions.one(store, project, session_id),
-        replay.page(store, project, session_id, after=cursor, limit=TURNS, errors=errors, q=q),
+        replay.page(
+            store, project, session_id, after=before.cursor, limit=TURNS, errors=errors, q=q
+        ),
         Scores(store, services.config.query.score_definitions).of_session(project, session_id),
         Comments(store).of_session(project, session_id),
         Shares(store).of_session(project, session_id),
@@ -59,7 +65,7 @@ async def show_session(
         request,
         "session.html",
         **context.of(access, projects),
-        **conversation(turns, first_number=turn, ended_ns=ended, is_whole=not (errors or q)),
+        **conversation(turns, before, is_whole=not (errors or q)),
         **panel(
             access,
             services,
@@ -69,8 +75,9 @@ async def show_session(
             shares=shares,
         ),
         session=found,
-        here=link("/session", **here),
-        next_page=link("/session", **here, **following(turns, turn, ended)) if turns.next else "",
+        here=link("/session", **here, at=at),
+        next_page=link("/session", **here, **following(turns, before)) if turns.next else "",
+        is_from_start=not before.cursor,
         scores_of=_by_trace(scores),
         errors=errors,
         q=q,
@@ -79,19 +86,24 @@ async def show_session(
     )
 
 
-def following(turns: Page[Turn], first_number: int, ended_ns: int) -> dict[str, Any]:
+def following(turns: Page[Turn], before: replay.Before) -> dict[str, Any]:
     """Return what the link to the page after a page of turns says."""
-    number = first_number + len(turns.data)
-    ended_ns = max(ended_ns, *(turn.end_ns for turn in turns.data))
+    number = before.turns + len(turns.data) + 1
+    ended_ns = max(before.ended_ns, *(turn.end_ns for turn in turns.data))
     return {"cursor": turns.next, "turn": number, "ended": ended_ns}
 
 
 def conversation(
-    turns: Page[Turn], *, first_number: int, ended_ns: int, is_whole: bool = True
+    turns: Page[Turn], before: replay.Before, *, is_whole: bool = True
 ) -> dict[str, Any]:
     """Return what _replay.html shows of a page of turns; see view.turns()."""
     shown = list(
-        view.turns(turns.data, first_number=first_number, ended_ns=ended_ns, is_whole=is_whole)
+        view.turns(
+            turns.data,
+            first_number=before.turns + 1,
+            ended_ns=before.ended_ns,
+            is_whole=is_whole,
+        )
     )
     return {
         "turns": shown,

@@ -34,6 +34,7 @@ async def show_shared(
         # The same words for links that never were: nobody learns of those that expired.
         raise NotFound("this link opens nothing: it may have expired or been revoked")
     store, project, session_id = services.store, share.project, share.session_id
+    before = replay.Before(cursor, turn - 1, ended)
     found, turns = await asyncio.gather(
         sessions.one(store, project, session_id),
         replay.page(store, project, session_id, after=cursor, limit=TURNS),
@@ -41,9 +42,9 @@ async def show_shared(
     response = await large_page(
         request,
         "shared.html",
-        **conversation(turns, first_number=turn, ended_ns=ended),
+        **conversation(turns, before),
         session=found,
-        next_page=link(f"/shared/{token}", **following(turns, turn, ended)) if turns.next else "",
+        next_page=link(f"/shared/{token}", **following(turns, before)) if turns.next else "",
         scores_of={},
         errors=False,
         q="",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from query import cursor
 from query.reads import logs, spans
@@ -31,6 +31,18 @@ WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
 ORDER BY StartTime, TraceId
 LIMIT {{rows:UInt32}}
 """
+_START = """
+SELECT toUnixTimestamp64Nano(StartTime) FROM session_traces_data FINAL
+WHERE Project = {project:String} AND SessionId = {session_id:String} AND TraceId = {trace:String}
+"""
+# Of the session's turns three columns alone, so they may be counted however many there are.
+_BEFORE = """
+SELECT count(), max(toUnixTimestamp64Nano(EndTime)),
+    max((toUnixTimestamp64Nano(StartTime), TraceId) AS Place).1, max(Place).2
+FROM session_traces_data FINAL
+WHERE Project = {project:String} AND SessionId = {session_id:String}
+    AND (toUnixTimestamp64Nano(StartTime), TraceId) < ({start:Int64}, {trace:String})
+"""
 _ERRORS = "ErrorCount > 0"
 # What a trace's spans say, in all their attributes and events, and why they failed: a session at a
 # time, so it may be read whole.
@@ -49,6 +61,34 @@ TraceId IN (
     )
 )
 """
+
+
+class Before(NamedTuple):
+    """What comes before a page of turns."""
+
+    cursor: str = ""  # of the page
+    turns: int = 0  # how many
+    ended_ns: int = 0  # when the last of them ended, 0 where there are none
+
+
+async def before(store: Store, project: str, session_id: str, trace_id: str) -> Before:
+    """
+    Return what comes before the page that begins at a trace of a session.
+
+    Raises:
+        NotFound: the trace is not in this session.
+        RetryableError: the store cannot be read right now.
+    """
+    parameters = {"project": project, "session_id": session_id, "trace": trace_id}
+    found = await store.query(_START, parameters)
+    if not found:
+        raise NotFound("there is no such turn in this session: it may have been deleted, or moved")
+    [(start_ns,)] = found
+    rows = await store.query(_BEFORE, {**parameters, "start": start_ns})
+    [(count, ended_ns, last_start_ns, last_id)] = rows
+    if not count:
+        return Before()
+    return Before(cursor.encode(last_start_ns, last_id), count, ended_ns)
 
 
 async def page(

@@ -95,6 +95,37 @@ def test_turns_that_are_searched_for_have_no_silence_between_and_no_number(
     expect(page.locator(".gap")).to_have_count(0)
 
 
+def test_a_found_turn_leads_to_its_place(new_profile: Callable[..., Profile]) -> None:
+    """To the turns from it on, by their numbers; from there to more of them, and to the start."""
+    page = new_profile().open(places.session(conversations.LONG, q="gate B28?"))
+    places.follow(page, page.get_by_role("link", name="in its place").first)
+    assert turns(page) == list(range(28, 28 + TURNS))
+    expect(page.locator(".turn").first).to_contain_text("Where is gate B28?")
+    expect(page.locator(".turn").first).to_be_in_viewport()
+    page.get_by_role("link", name="More turns").click()
+    expect(page.locator(".turn")).to_have_count(2 * TURNS)
+    assert turns(page) == list(range(28, 28 + 2 * TURNS))
+    places.follow(page, page.get_by_role("link", name="From the start"))
+    assert turns(page) == list(range(1, TURNS + 1))
+    expect(page.get_by_role("link", name="From the start")).to_have_count(0)
+
+
+def test_a_page_from_a_turn_on_is_as_if_one_had_gone_there(
+    site: Site, new_profile: Callable[..., Profile]
+) -> None:
+    """Silence before it is told; the first turn is the start, and one of another session none."""
+    traces = site.sent.traces[conversations.IDLE]
+    page = new_profile().open(places.session(conversations.IDLE, at=traces[2]))
+    assert turns(page) == [3, 4]
+    expect(page.locator(".gap")).to_have_text("40 min of silence")
+    page.goto(places.session(conversations.IDLE, at=traces[0]))
+    assert turns(page) == [1, 2, 3, 4]
+    expect(page.get_by_role("link", name="From the start")).to_have_count(0)
+    page.goto(places.session(conversations.ERRORS, at=traces[2]))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+    expect(page.locator("main")).to_contain_text("there is no such turn in this session")
+
+
 def test_only_turns_that_failed(new_profile: Callable[..., Profile]) -> None:
     """Those with errors alone, with their trees open; and back to all of them."""
     page = new_profile().open(places.session(conversations.ERRORS))
