@@ -28,19 +28,21 @@ def configuration() -> str:
         "`sessiontrail validate` checks them all; `sessiontrail print-config` prints those in",
         "force, a secret as `***`, which is refused as a value.",
     ]
-    section: type[BaseModel] | None = None
-    for key, field, owner in settings.fields():
-        if owner is not section:
-            section = owner
-            lines += ["", f"## {_heading(key)}", "", inspect.cleandoc(owner.__doc__ or ""), ""]
-            lines += [
-                "| setting | variable | default | what it does |",
-                "| --- | --- | --- | --- |",
-            ]
-        default = _default(field.default)
-        variable = settings.environment_name(key)
-        lines.append(f"| `{key}` | `{variable}` | {default} | {field.description} |")
+    for heading, (owner, rows) in _sections().items():
+        lines += ["", f"## {heading}", "", inspect.cleandoc(owner.__doc__ or ""), ""]
+        lines += ["| setting | variable | default | what it does |", "| --- | --- | --- | --- |"]
+        lines += rows
     return "\n".join(lines) + "\n"
+
+
+def _sections() -> dict[str, tuple[type[BaseModel], list[str]]]:
+    # By heading: a section goes on behind one that stands within it.
+    sections: dict[str, tuple[type[BaseModel], list[str]]] = {}
+    for key, field, owner in settings.fields():
+        _, rows = sections.setdefault(_heading(key), (owner, []))
+        variable, default = settings.environment_name(key), _default(field.default)
+        rows.append(f"| `{key}` | `{variable}` | {default} | {field.description} |")
+    return sections
 
 
 def metrics() -> str:

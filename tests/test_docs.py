@@ -25,6 +25,12 @@ def test_reference_pages_are_current(page: str, render: Callable[[], str]) -> No
     assert (DOCS / page).read_text(encoding="utf-8") == render()
 
 
+def test_each_section_of_the_settings_is_there_once() -> None:
+    """Also one that goes on behind another that stands within it."""
+    headings = re.findall(r"^## .*$", reference.configuration(), re.MULTILINE)
+    assert len(headings) == len(set(headings))
+
+
 def test_every_link_leads_somewhere() -> None:
     """No page refers to a file that is not there."""
     for page in [*DOCS.glob("**/*.md"), DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md"]:
