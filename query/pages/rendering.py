@@ -142,6 +142,13 @@ def short(count: int) -> str:
     return str(count)
 
 
+def share(of_one: float) -> str:
+    """Return how many of some answers are yes; all and none only where they are."""
+    if of_one in (0, 1):
+        return "yes" if of_one else "no"
+    return f"{min(max(round(of_one * 100), 1), 99)}% yes"
+
+
 def plural(count: int, word: str) -> str:
     """Return a count and its word."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
@@ -163,6 +170,7 @@ _FILTERS: Mapping[str, Any] = {
     "ago": ago,
     "money": money,
     "short": short,
+    "share": share,
     "plural": plural,
     "ends": ends,
 }

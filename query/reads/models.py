@@ -65,6 +65,7 @@ class SessionScore(BaseModel):
     count: int
     mean: float | None
     values: list[str]
+    is_share: bool = Field(default=False, exclude=True)  # the mean: all are booleans
 
 
 class Session(Figures):

@@ -17,7 +17,7 @@ _MARKS = "merge(currentDatabase(), '^(bookmarks|comments|scores)_data$') FINAL"
 _COUNTED = f"""
 SELECT {{subject}} AS Id, _table AS Kind, Name, count(),
     sumIf(Value, DataType IN ('NUMERIC', 'BOOLEAN')),
-    countIf(DataType IN ('NUMERIC', 'BOOLEAN')),
+    countIf(DataType IN ('NUMERIC', 'BOOLEAN')), countIf(DataType = 'BOOLEAN'),
     groupUniqArrayIf({VALUES_MAX})(StringValue, DataType = 'CATEGORICAL')
 FROM {_MARKS}
 WHERE Project = {{{{project:String}}}} AND {{where}}
@@ -46,6 +46,7 @@ class _Score:
     count: int = 0
     total: float = 0.0
     numbers: int = 0
+    booleans: int = 0
     values: set[str] = field(default_factory=set)
 
 
@@ -81,7 +82,7 @@ async def _nothing() -> list[tuple[Any, ...]]:
 
 def _fill_in(by_id: Mapping[str, Session], rows: Iterable[Sequence[Any]]) -> None:
     scores: dict[tuple[str, str], _Score] = {}
-    for session_id, kind, name, count, total, numbers, values in rows:
+    for session_id, kind, name, count, total, numbers, booleans, values in rows:
         session = by_id[session_id]
         if kind == "bookmarks_data":
             session.bookmarked = True
@@ -92,6 +93,7 @@ def _fill_in(by_id: Mapping[str, Session], rows: Iterable[Sequence[Any]]) -> Non
             score.count += count
             score.total += total or 0.0
             score.numbers += numbers
+            score.booleans += booleans
             score.values |= set(values)
     for (session_id, name), score in sorted(scores.items()):
         by_id[session_id].scores.append(
@@ -100,5 +102,6 @@ def _fill_in(by_id: Mapping[str, Session], rows: Iterable[Sequence[Any]]) -> Non
                 count=score.count,
                 mean=score.total / score.numbers if score.numbers else None,
                 values=sorted(score.values)[:VALUES_MAX],
+                is_share=score.booleans == score.count,
             )
         )

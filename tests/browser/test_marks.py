@@ -71,7 +71,9 @@ def test_scores_are_given_as_they_are_defined(
         ["helpful 0.75 ", "resolved no ", "tone <b>rude</b> ", "summary they <b>left</b> "]
     )
     page.goto(places.listing(q=unmarked))
-    expect(page.locator(".scores .chip")).to_contain_text(["helpful 0.75", "resolved 0", "summary"])
+    expect(page.locator(".scores .chip")).to_contain_text(
+        ["helpful 0.75", "resolved no", "summary"]
+    )
 
 
 def test_a_score_of_any_name_is_given_changed_and_removed(
@@ -135,6 +137,39 @@ def test_marks_on_a_trace_and_a_span_belong_to_the_session(
     expect(page.locator(".turn").first.locator(".chip.score")).to_have_text("helpful 1")
     _marks(page, "comments").get_by_role("link", name="span").click()
     expect(_marks(page, "comments")).to_contain_text("This span is slow")
+
+
+def test_a_mark_on_a_turn_leads_to_it(site: Site, new_profile: Callable[..., Profile]) -> None:
+    """Wherever the turn is: on this page, or on one that begins with it."""
+    trace = site.sent.traces[conversations.LONG][41]
+    page = new_profile().open(places.trace(trace))
+    _comment(page, "Here they gave up")
+    page.goto(places.session(conversations.LONG))
+    chip = _marks(page, "comments").get_by_role("link", name="turn")
+    places.follow(page, chip)
+    expect(page.locator(".turn .number").first).to_have_text("42")
+    expect(page.locator(".turn").first).to_be_in_viewport()
+    expect(chip).to_have_attribute("href", f"#t-{trace}")
+
+
+def test_a_defined_range_is_told_before_a_value_is_refused(
+    new_profile: Callable[..., Profile], unmarked: str
+) -> None:
+    """In the field itself."""
+    page = new_profile().open(places.session(unmarked))
+    expect(page.get_by_label("helpful")).to_have_attribute("placeholder", "0 to 1")
+
+
+def test_several_booleans_are_a_share_in_the_list(
+    site: Site, new_profile: Callable[..., Profile], unmarked: str
+) -> None:
+    """One is yes or no, in the words of the session's page."""
+    page = new_profile().page()
+    for given, told in ((True, "yes"), (True, "yes"), (False, "67% yes")):
+        subject = {"session_id": unmarked, "name": "resolved", "value": given}
+        assert page.request.post(f"{site.url}/api/v1/scores", data=subject).ok
+        page.goto(places.listing(q=unmarked))
+        expect(page.locator(".scores .chip")).to_have_text(f"resolved {told}")
 
 
 def test_the_list_is_filtered_by_marks(new_profile: Callable[..., Profile], unmarked: str) -> None:

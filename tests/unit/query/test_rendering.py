@@ -18,6 +18,7 @@ from query.pages.rendering import (
     link,
     markdown,
     money,
+    share,
     short,
 )
 
@@ -103,6 +104,12 @@ def test_numbers_as_people_say_them() -> None:
         "$0", "$0.000055", "$0.0123", "$12.50",
     ]  # fmt: skip
     assert [short(n) for n in (999, 1200, 15_300, 2_000_000)] == ["999", "1.2k", "15k", "2M"]
+
+
+def test_some_of_many_are_neither_all_nor_none() -> None:
+    """However many there are."""
+    shares = [share(x) for x in (0, 0.001, 2 / 3, 0.999, 1)]
+    assert shares == ["no", "1% yes", "67% yes", "99% yes", "yes"]
 
 
 @pytest.mark.parametrize(
