@@ -35,6 +35,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     }
     for status in (400, 401, 403, 404, 413, 422, 429, 503)
 }
+_DESCRIPTION = "Sessions of LLM applications: lists, replays, marks. [To the pages](/sessions)"
 _API = (sessions, traces, deletions, marks, shares, langfuse)
 _PAGES = (log_in, list_page, session_page, trace_page, mark_forms, deletion_forms, shared, docs)
 
@@ -48,7 +49,7 @@ def create_app(services: Services) -> FastAPI:
     """
     app = _Protected(
         title="SessionTrail",
-        description="Sessions of LLM applications: lists, replays, marks.",
+        description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         responses=_PROBLEMS,
