@@ -12,6 +12,8 @@ from tests.browser.conftest import Site
 from tests.browser.profile import Profile
 from tests.browser.test_public_link import publish
 
+_FIGURES = ("Traces", "Duration", "Tokens", "Cost", "Errors")
+
 
 @pytest.fixture(scope="module")
 def paths(site: Site) -> dict[str, str]:
@@ -85,6 +87,29 @@ def test_pages_fit_a_phone(
         page.goto(path)
         found[name] = page.evaluate("document.documentElement.scrollWidth")
     assert {name: wide for name, wide in found.items() if wide > width} == {}
+
+
+def test_nothing_of_the_list_is_out_of_sight_on_a_phone(
+    paths: dict[str, str], new_profile: Callable[..., Profile]
+) -> None:
+    """No row scrolls sideways, and each figure says what it is of; the headers still sort."""
+    page = new_profile(viewport={"width": 400, "height": 844}, has_touch=True).page()
+    page.goto(paths["list"])
+    table = page.locator("table.sessions")
+    cut = table.locator("td, .chip, time, th a").evaluate_all(
+        "all => all.filter(e => e.checkVisibility() && e.getBoundingClientRect().right > 400)"
+        ".map(e => e.outerHTML.slice(0, 160))"
+    )
+    assert cut == []
+    for row in table.locator("tbody tr").all()[:5]:
+        for seen in (row.locator(".status"), *row.locator("td.n").all()):
+            expect(seen).to_be_visible()
+        labels = row.locator("td.n").evaluate_all(
+            "all => all.map(e => getComputedStyle(e, '::before').content)"
+        )
+        assert labels == [f'"{name} "' for name in _FIGURES]
+    places.follow(page, table.get_by_role("link", name="Errors"))
+    assert "sort=-errors" in page.url
 
 
 def test_keys_reach_everything_and_one_sees_where_one_is(
