@@ -42,6 +42,7 @@ UNREADABLE_CODES = frozenset(
         117,  # INCORRECT_DATA
         128,  # TOO_LARGE_ARRAY_SIZE
         131,  # TOO_LARGE_STRING_SIZE
+        436,  # PROTOBUF_BAD_CAST: an int32 that was written with more than 32 bits
         444,  # UNKNOWN_PROTOBUF_FORMAT: "Protobuf messages are corrupted …"
     }
 )

@@ -225,6 +225,33 @@ async def test_valid_protobuf_that_the_engine_refuses_is_stored(
     assert rows == [("s",), ("s",)]
 
 
+@pytest.mark.parametrize(
+    ("field", "stored"),
+    [
+        pytest.param(6, ("Client", 0), id="int32: kind"),
+        pytest.param(10, ("Internal", 3), id="uint32: dropped_attributes_count"),
+    ],
+)
+async def test_a_number_beyond_32_bits_blocks_nothing(
+    worker: Worker, store: processes.Store, field: int, stored: tuple[str, int]
+) -> None:
+    """Protobuf cuts it to 32 bits; the engine refuses it."""
+    number = bytes([field << 3]) + b"\x83\x80\x80\x80\x10"  # 2³² + 3
+    request = ExportTraceServiceRequest.FromString(otlp.request([otlp.sample(1)]))
+    span = request.resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+    await worker.append(_field(1, _field(2, _field(2, span + number))))
+    await worker.append(otlp.request([otlp.sample(2)]))
+    await worker.run_until_drained()
+
+    rows = await asyncio.to_thread(
+        store.query,
+        "SELECT SpanKind, DroppedAttributesCount FROM spans"
+        " WHERE Project = {project:String} ORDER BY SpanId",
+        {"project": worker.project},
+    )
+    assert rows == [stored, ("Internal", 0)]
+
+
 def _with_two_members(span: SentSpan) -> bytes:
     """Return a request whose session id is sent as an integer and, behind it, as a string."""
     session = span.attributes["session.id"]
