@@ -1,15 +1,17 @@
 """
-The insert: one statement for a whole batch, and the search for the record that spoils it.
+The insert: one statement for a whole batch, and what is done where a record spoils it.
 
 Valid protobuf is not always readable by the engine: two members of one oneof on the wire, or a
-known field with another wire type, make it refuse the whole insert. Canonical senders pay nothing
-for what happens then.
+known field with another wire type, make it refuse the whole insert. The batch is then written anew
+as the engine reads it, all of it at once: a sender of such records sends many, and to search for
+each by halves would take a dozen statements. Only what is refused even so is searched for.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
@@ -72,33 +74,48 @@ class Inserter:
             raise
 
     async def _insert(self, batch: Batch, rows: Sequence[Row]) -> None:
+        """Store rows; all of them in canonical form, if the engine cannot read one as it is."""
+        try:
+            await self._insert_in_parts(batch, rows)
+        except UnreadableRecords:
+            # Were the statement itself at fault, it would be refused without any record too; that
+            # error is for somebody to mend, and no record may pay for it.
+            await self._write([], batch)
+            canonical = await asyncio.to_thread(self._canonical, batch, rows)
+            await self._insert_canonical(batch, canonical)
+
+    async def _insert_canonical(self, batch: Batch, rows: Sequence[Row]) -> None:
+        """Store rows in canonical form; those that are refused even so are set aside."""
+        try:
+            await self._insert_in_parts(batch, rows)
+        except UnreadableRecords as error:
+            if len(rows) == 1:
+                batch.set_aside(rows[0].consumed, reason="engine", error=str(error))
+                return
+            for part in _halves(rows):
+                await self._insert_canonical(batch, part)
+
+    async def _insert_in_parts(self, batch: Batch, rows: Sequence[Row]) -> None:
+        """Store rows in as many statements as the engine's memory asks for."""
         if not rows:
             return
-        records = [(row.envelope, row.value) for row in rows]
         try:
-            await self._write(records, batch)
-        except (UnreadableRecords, StoreOutOfMemory) as error:
-            if len(rows) > 1:
-                half = len(rows) // 2
-                await self._insert(batch, rows[:half])
-                await self._insert(batch, rows[half:])
-            elif isinstance(error, StoreOutOfMemory):
+            await self._write([(row.envelope, row.value) for row in rows], batch)
+        except StoreOutOfMemory:
+            if len(rows) == 1:
                 raise
-            else:
-                await self._insert_suspect(batch, rows[0])
+            for part in _halves(rows):
+                await self._insert_in_parts(batch, part)
 
-    async def _insert_suspect(self, batch: Batch, row: Row) -> None:
-        """Try a record that was refused once more in canonical form, else set it aside."""
-        # Were the statement itself at fault, it would be refused without any record too; that
-        # error is for somebody to mend, and no record may pay for it.
-        await self._write([], batch)
-        try:
-            value = _canonical(row.value, self._signal)
-            await self._write([(row.envelope, value)], batch)
-        except DecodeError as error:
-            batch.set_aside(row.consumed, reason="protobuf", error=str(error))
-        except UnreadableRecords as error:
-            batch.set_aside(row.consumed, reason="engine", error=str(error))
+    def _canonical(self, batch: Batch, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return rows in canonical form; those that have none are set aside."""
+        canonical = []
+        for row in rows:
+            try:
+                canonical.append(replace(row, value=_canonical(row.value, self._signal)))
+            except DecodeError as error:
+                batch.set_aside(row.consumed, reason="protobuf", error=str(error))
+        return canonical
 
     async def _write(self, records: Sequence[tuple[Envelope, bytes]], batch: Batch) -> None:
         # Joining tens of megabytes takes milliseconds in which health checks should be answered.
@@ -107,6 +124,11 @@ class Inserter:
         await self._store.execute(
             INSERT[name], self._parameters, body=body, settings=INSERT_SETTINGS[name]
         )
+
+
+def _halves(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
+    half = len(rows) // 2
+    return rows[:half], rows[half:]
 
 
 def _canonical(value: bytes, signal: Signal) -> bytes:

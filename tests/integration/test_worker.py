@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -44,6 +44,7 @@ class Worker:
     producer: EmbeddedProducer
     dead: EmbeddedConsumer
     consumer: EmbeddedConsumer
+    store: Store
     pipeline: Pipeline
 
     async def append(self, value: bytes, headers: dict[str, bytes] | None = None) -> None:
@@ -102,6 +103,7 @@ async def _worker(config: StoreConfig, folder: Path) -> AsyncIterator[Worker]:
             producer=producer,
             dead=dead_consumer,
             consumer=consumer,
+            store=store,
             pipeline=pipeline,
         )
 
@@ -223,6 +225,31 @@ async def test_valid_protobuf_that_the_engine_refuses_is_stored(
         {"project": worker.project},
     )
     assert rows == [("s",), ("s",)]
+
+
+async def test_many_records_that_the_engine_refuses_take_few_statements(
+    worker: Worker, store: processes.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that writes such records writes all of them so; poison is found among them."""
+    statements = 0
+
+    async def counted(*arguments: Any, **more: Any) -> None:
+        nonlocal statements
+        statements += "body" in more
+        await execute(*arguments, **more)
+
+    execute = worker.store.execute
+    monkeypatch.setattr(worker.store, "execute", counted)
+    for number in range(1, 31):
+        await worker.append(_with_two_members(otlp.sample(number)))
+    await worker.append(b"\x0a\xff\xff\xff\xff\x0fnot protobuf")
+    await worker.run_until_drained()
+
+    assert await asyncio.to_thread(_stored, store, worker.project) == 30
+    [dead] = await worker.dead.consume(value_bytes_max=10**6, wait_seconds_max=1)
+    assert dead.record.headers[dead_letter.REASON] == b"protobuf"
+    # As they came, nothing at all, in canonical form.
+    assert statements == 3
 
 
 @pytest.mark.parametrize(
