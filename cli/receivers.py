@@ -12,8 +12,6 @@ import socket
 import sys
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cli.child import Child, run_until_stopped
 from cli.invocation import Invocation
@@ -44,7 +42,7 @@ async def run(invocation: Invocation) -> None:
             f"{key}={HostPort(endpoints[key].host, claim.getsockname()[1])}"
             for key, claim in claims.items()
         ]
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="sessiontrail-metrics-")))
+        folder = stack.enter_context(members.shared_folder())
         children = [
             Child(
                 name,

@@ -8,14 +8,59 @@ process that is no member has nothing to do with any of it.
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, multiprocess, values
 
 _NAME = "_MEMBER_NAME"
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own
+_PREFIX = "sessiontrail-metrics-"
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """
+    Yield a folder for members to share, which is gone afterwards.
+
+    A parent that is killed cannot remove its own. So it holds a lock on it, which ends with it
+    however it ends, and whoever comes next removes what nobody holds.
+    """
+    _remove_left_behind()
+    path, lock = _locked_folder()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder() -> tuple[Path, int]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        # Before the lock is ours another start may take the folder for one that was left behind.
+        with suppress(FileNotFoundError):
+            lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return path, lock
+            os.close(lock)
+
+
+def _remove_left_behind() -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, or one that is in use or just went
+            lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path)
+            finally:
+                os.close(lock)
 
 
 def environment(name: str, folder: Path) -> Mapping[str, str]:

@@ -124,17 +124,33 @@ def test_settings_that_cannot_work_end_it_with_the_exit_code_for_them(tmp_path: 
     assert "ingest.grpc.endpoint: 0.0.0.0:" in ended.stderr
 
 
-def test_processes_end_with_their_killed_parent(tmp_path: Path) -> None:
-    """Another start on the same ports finds them free at once."""
+def test_processes_end_with_their_killed_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Another start on the same ports finds them free at once, and removes the metrics that the first
+    one left behind, but not those of a third that runs.
+    """
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     with processes.ingest(tmp_path, processes=2) as ingest:
         members = ingest.members()
         ingest.process.kill()
         ingest.process.wait()
         _, alive = psutil.wait_procs(members, timeout=20)
         assert not alive
+        [left_behind] = temporary.iterdir()
         ports = (_port(ingest.grpc), _port(ingest.http))
-        with processes.ingest(tmp_path, processes=2, ports=ports) as again:
+        with (
+            processes.ingest(tmp_path / "third", processes=2) as third,
+            processes.ingest(tmp_path, processes=2, ports=ports) as again,
+        ):
+            assert not left_behind.exists()
+            assert len(list(temporary.iterdir())) == 2
             assert again.stop() == 0
+            assert third.stop() == 0
+    assert not list(temporary.iterdir())
 
 
 def test_up_with_several_receivers(tmp_path: Path) -> None:
