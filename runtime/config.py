@@ -27,7 +27,7 @@ from pydantic import (
 
 from runtime.ingest_config import IngestConfig
 from runtime.roles import RoleName
-from runtime.section import Endpoint, HostPort, Section, parse_host_port
+from runtime.section import Days, Endpoint, HostPort, Seconds, Section, parse_host_port
 
 # In order of preference; docs/sessions.md says who sends which.
 SESSION_KEYS = (
@@ -156,7 +156,7 @@ class KafkaBufferConfig(Section):
         "`worker-1`: it then gets its partitions back at once (static membership). Two live "
         "workers with one name would fight. Empty: a worker is somebody new at each start.",
     )
-    session_seconds: PositiveFloat = Field(
+    session_seconds: Seconds = Field(
         default=10.0,
         description="After how long a worker that is not heard of loses its partitions (seconds).",
     )
@@ -196,7 +196,7 @@ class WorkerConfig(Section):
     batch_bytes_max: ByteSize = Field(
         default=ByteSize(48 * 2**20), description="Spans are inserted once so many bytes wait …"
     )
-    batch_seconds_max: PositiveFloat = Field(
+    batch_seconds_max: Seconds = Field(
         default=0.5, description="… or the first of them has waited so long (seconds)."
     )
     dead_letters_max: PositiveInt = Field(
@@ -228,7 +228,7 @@ class StoreConfig(Section):
     connections: PositiveInt = Field(
         default=6, description="How many queries the embedded store runs side by side."
     )
-    timeout_seconds: PositiveFloat = Field(
+    timeout_seconds: Seconds = Field(
         default=120.0, description="How long one statement may take (seconds) before it is retried."
     )
 
@@ -244,6 +244,7 @@ class SessionsConfig(Section):
     )
     idle_minutes: PositiveFloat = Field(
         default=30.0,
+        le=5_256_000,
         description="A session that is not ended is idle once its last span ended so long ago "
         "(minutes). Read by `sessiontrail migrate`.",
     )
@@ -252,18 +253,19 @@ class SessionsConfig(Section):
 class RetentionConfig(Section):
     """How long spans are kept, and what was deleted is remembered."""
 
-    days: PositiveFloat | None = Field(
+    days: Days | None = Field(
         default=None,
         description="A trace whose last span ended so long ago (days) is deleted, with all that is "
         "known of it. Without it, traces are kept for ever.",
     )
-    projects: dict[str, PositiveFloat | None] = Field(
+    projects: dict[str, Days | None] = Field(
         default={},
         description="The same by project, where it differs: `{shop: 90, audit: null}`; null keeps "
         "for ever.",
     )
     deletions_days: PositiveInt = Field(
         default=30,
+        le=10_000,  # the engine's DateTime, by which it forgets, begins anew in 2106
         description="How long (days) what was deleted is kept from coming back: longer than any "
         "record waits in the log. Read by `sessiontrail migrate`.",
     )
@@ -272,12 +274,12 @@ class RetentionConfig(Section):
 class TimesConfig(Section):
     """Which start times are believed."""
 
-    past_days_max: PositiveFloat = Field(
+    past_days_max: Days = Field(
         default=400.0,
         description="A span that starts longer ago (days) is stored at its receive time and "
         "flagged.",
     )
-    future_days_max: PositiveFloat = Field(
+    future_days_max: Days = Field(
         default=1.0,
         description="A span that starts further ahead (days) is stored at its receive time and "
         "flagged.",
@@ -377,7 +379,9 @@ class QueryConfig(Section):
         description="Serve on addresses beyond loopback, and under any name, although there are "
         "no users.",
     )
-    login_hours: PositiveFloat = Field(default=12.0, description="How long a log-in lasts (hours).")
+    login_hours: PositiveFloat = Field(
+        default=12.0, le=87_600, description="How long a log-in lasts (hours)."
+    )
     secret: SecretStr = Field(
         default=SecretStr(""),
         description="What log-ins are signed with, 32 random characters or more, the same for all "

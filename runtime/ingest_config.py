@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, ByteSize, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, ByteSize, Field, PositiveInt
 
-from runtime.section import Endpoint, HostPort, Section
+from runtime.section import Endpoint, HostPort, Seconds, Section
 
 # What a request is counted for besides its body: what the transports read ahead, and the objects.
 REQUEST_OVERHEAD_BYTES = 64 * 1024
@@ -117,7 +117,7 @@ class IngestConfig(Section):
         description="How many connections one process has at a time, over gRPC and over HTTP each. "
         "More are closed at once.",
     )
-    publish_seconds_max: PositiveFloat = Field(
+    publish_seconds_max: Seconds = Field(
         default=8.0,
         description="How long a request may wait for the buffer (seconds) before it is refused as "
         "retryable. Exporters themselves give up after 10 s.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 
 class HostPort(NamedTuple):
@@ -39,6 +39,10 @@ def parse_host_port(text: object) -> object:
 Endpoint = Annotated[
     HostPort, BeforeValidator(parse_host_port), PlainSerializer(str, return_type=str)
 ]
+
+# Bounded, as infinity and what is beyond the store's times (1677 to 2262) fail where they are used.
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
 
 
 class Section(BaseModel):

@@ -120,3 +120,25 @@ def test_sizes_and_lists_are_read_as_people_write_them() -> None:
     )
     assert config.ingest.request_bytes_max == 8 * 2**20
     assert config.sessions.keys == ("my.session", "session.id")
+
+
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [
+        ("sessions.idle_minutes", "5256000"),
+        ("retention.days", "36500"),
+        # Beyond 2106, where the engine's DateTime ends, what was deleted was forgotten at once.
+        ("retention.deletions_days", "10000"),
+        ("times.past_days_max", "36500"),
+        ("times.future_days_max", "36500"),
+        ("query.login_hours", "87600"),
+        ("store.timeout_seconds", "86400"),
+        ("ingest.publish_seconds_max", "86400"),
+    ],
+)
+def test_times_end_somewhere(key: str, most: str) -> None:
+    """Infinity, and what the store cannot reckon with, are told before anything is started."""
+    settings.load(environment={}, assignments=[f"{key}={most}"])
+    for beyond in (f"{most}1", "inf"):
+        with pytest.raises(ConfigError, match=key):
+            settings.load(environment={}, assignments=[f"{key}={beyond}"])
