@@ -167,7 +167,9 @@
              'reasoning_tokens', 'audio_tokens', 'total_tokens', 'apart'])])[1] AS counts_of,
     t -> arrayMap(u -> counts_of(u), if(
         t['input_tokens'] = '' AND t['output_tokens'] = '' AND t['total_tokens'] = ''
-            AND t['usage'] = '' AND t['genkit_kind'] = '',
+            AND t['usage'] = '' AND t['genkit_kind'] = ''
+            AND t['cache_read_tokens'] = '' AND t['cache_write_tokens'] = ''
+            AND t['reasoning_tokens'] = '' AND t['audio_tokens'] = '',
         [], [usage_of(t)]))[1] AS token_counts_of,
 
     t -> arrayFirst(x -> x > 0, [

@@ -59,6 +59,10 @@ COUNTS: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = {
         {"gen_ai.usage.input_tokens": 5, "gen_ai.usage.cache_read_tokens": 9},
         (0, 9, 0, 0, 0, 0, 9),
     ),
+    "cached, and nothing else told": (
+        {"gen_ai.usage.cache_read_tokens": 9, "gen_ai.usage.reasoning_tokens": 4},
+        (0, 9, 0, 0, 4, 0, 13),
+    ),
     "Langfuse, in Anthropic's words": (
         {USAGE: '{"input": 20, "output": 5, "cache_read_input_tokens": 100}'},
         (20, 100, 0, 5, 0, 0, 125),
