@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 # Most of what the store does for a batch it does on one core.
 _BATCHES_IN_HAND = 2
+_MEASURED_EVERY_SECONDS = 5.0
 
 
 class Pipeline:
@@ -70,9 +71,12 @@ class Pipeline:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; the batches in hand are finished."""
-        async with asyncio.TaskGroup() as lanes:
-            for _ in range(_BATCHES_IN_HAND):
-                lanes.create_task(self._work(stop))
+        async with asyncio.TaskGroup() as tasks:
+            measuring = tasks.create_task(self._measure_regularly())
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(_BATCHES_IN_HAND):
+                    lanes.create_task(self._work(stop))
+            measuring.cancel()
 
     async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -123,8 +127,14 @@ class Pipeline:
             waited_seconds=[(now_ns - row.envelope.received_ns) / 1e9 for row in batch.rows],
         )
 
+    async def _measure_regularly(self) -> None:
+        """Measure what waits also while no batch is committed: that is when somebody must know."""
+        while True:
+            await self._measure_backlog()
+            await asyncio.sleep(_MEASURED_EVERY_SECONDS)
+
     async def _measure_backlog(self) -> None:
-        with suppress(RetryableError):  # it is measured again after the next batch
+        with suppress(RetryableError):  # it is measured again soon
             backlog = await self._consumer.backlog()
             events.backlog_measured(
                 signal=self._signal.name,

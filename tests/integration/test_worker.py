@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import ConsumedRecord, Record
+from runtime import metrics
 from runtime.config import SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
 from runtime.section import HostPort
 from schemas import dead_letter, envelope
@@ -297,13 +298,19 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 async def test_the_worker_waits_for_a_store_that_is_away(tmp_path: Path) -> None:
-    """Started before the store, it stores what waited as soon as the store is there."""
+    """
+    Started before the store, it stores what waited as soon as the store is there, and tells until
+    then how much waits, though it commits nothing.
+    """
+    metrics.backlog_records.labels("traces").set(0)
     config = StoreConfig(endpoint=HostPort("127.0.0.1", processes.free_port()))
     async with _worker(config, tmp_path) as worker:
         await worker.append(otlp.request([otlp.sample(1)]))
         working = asyncio.create_task(worker.run_until_drained())
         await asyncio.sleep(1)
         assert not working.done()
+        waiting = {"signal": "traces"}
+        assert metrics.REGISTRY.get_sample_value("sessiontrail_backlog_records", waiting) == 1
         started = processes.store(tmp_path / "data", address=config.endpoint)
         running = await asyncio.to_thread(started.__enter__)
         try:
