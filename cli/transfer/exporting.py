@@ -52,15 +52,26 @@ def written_whole(name: str) -> Iterator[BinaryIO]:
         ConfigError: it cannot be written.
     """
     if name == STANDARD_OUTPUT:
-        yield sys.stdout.buffer
+        with _told_of(name="standard output"):
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
         return
     path = Path(name)
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise ConfigError(f"--output: cannot write {path}: {error.strerror}") from error
+        with _told_of(name=str(path)):
+            with part.open("wb") as file:
+                yield file
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_of(*, name: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough, which is no error to tell of
+    except OSError as error:
+        raise ConfigError(f"--output: cannot write {name}: {error.strerror}") from error
