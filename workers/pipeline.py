@@ -68,6 +68,12 @@ class Pipeline:
         # Set once the batch that was consumed last is committed.
         self._latest = asyncio.Event()
         self._latest.set()
+        self._refusals: dict[str, str] = {}  # by stage
+
+    @property
+    def refusals(self) -> Sequence[str]:
+        """What the store refuses at present, and will until somebody mends it; with the stage."""
+        return list(self._refusals.values())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; the batches in hand are finished."""
@@ -156,6 +162,8 @@ class Pipeline:
         def before_sleep(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             wait = state.next_action.sleep if state.next_action else 0.0
+            if isinstance(error, StoreRefused):
+                self._refusals[stage] = f"{stage}: {error}"
             events.stage_retried(stage=stage, error=str(error), wait_seconds=wait)
 
         retrying = AsyncRetrying(
@@ -165,7 +173,9 @@ class Pipeline:
         )
         async for attempting in retrying:
             with attempting, _timed(stage):
-                return await attempt(*arguments)
+                done = await attempt(*arguments)
+                self._refusals.pop(stage, None)
+                return done
         raise AssertionError("unreachable: the retry never gives up")
 
 

@@ -53,7 +53,8 @@ async def work(config: Config, feeds: Sequence[Feed], *, stop: asyncio.Event) ->
 
         async def waits_for() -> list[str]:
             troubles = await asyncio.gather(*checks())
-            return list(dict.fromkeys(trouble for trouble in troubles if trouble))
+            refusals = (refusal for pipeline in pipelines for refusal in pipeline.refusals)
+            return list(dict.fromkeys([*filter(None, troubles), *refusals]))
 
         pipelines = [_pipeline(config, store, feed) for feed in feeds]
         async with telemetry.serve(config.worker.telemetry.endpoint, waits_for=waits_for):

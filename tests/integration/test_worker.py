@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable
@@ -19,11 +20,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from buffer.embedded import EmbeddedConsumer, EmbeddedProducer
 from buffer.port import ConsumedRecord, Record
 from runtime import metrics
-from runtime.config import SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
+from runtime.config import Config, SessionsConfig, StoreConfig, TimesConfig, WorkerConfig
 from runtime.section import HostPort
 from schemas import dead_letter, envelope
 from schemas.envelope import Envelope
 from schemas.erasing import Erasing
+from schemas.migrate import migrate
 from schemas.otlp.signals import Signal
 from store.client import Store
 from tests import otlp, processes, samples
@@ -251,6 +253,27 @@ async def test_many_records_that_the_engine_refuses_take_few_statements(
     assert dead.record.headers[dead_letter.REASON] == b"protobuf"
     # As they came, nothing at all, in canonical form.
     assert statements == 3
+
+
+async def test_what_the_store_refuses_is_told_until_it_is_mended(
+    store: processes.Store, tmp_path: Path
+) -> None:
+    """A worker that can store nothing is not ready, and says why."""
+    database = f"mended_{secrets.token_hex(4)}"
+    elsewhere = store.config.model_copy(update={"database": database})
+    async with _worker(elsewhere, tmp_path) as worker, asyncio.timeout(60):
+        await worker.append(otlp.request([otlp.sample(1)]))
+        working = asyncio.create_task(worker.run_until_drained())
+        while not worker.pipeline.refusals:
+            await asyncio.sleep(0.05)
+        [refusal] = worker.pipeline.refusals
+        assert re.match(f"insert: .*{database}", refusal)
+        async with Store(store.config) as client:
+            await client.execute(f"CREATE DATABASE {database}")
+        async with Store(elsewhere) as client:
+            await migrate(client, Config(store=elsewhere))
+        await working
+        assert not worker.pipeline.refusals
 
 
 @pytest.mark.parametrize(
