@@ -75,6 +75,7 @@ _INSERT_SETTINGS: dict[str, str | int] = {
     # Passes over the statement that take longer than what they save in running it.
     "query_plan_merge_expressions": 0,
     "optimize_and_compare_chain": 0,
+    "optimize_or_like_chain": 0,
     "max_partitions_per_insert_block": 0,
     "format_schema_source": "string",
     "format_schema": LANDING_PROTO,
