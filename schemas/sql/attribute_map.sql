@@ -32,12 +32,12 @@
 
     (t, scope, scope_version, span_name) -> coalesce(
         -- Langfuse's Python SDK to 3.3 says so of generations as well.
-        if(t['type'] = 'span' AND scope = 'langfuse-sdk'
-               AND match(scope_version, '^([0-2]|3\\.[0-3])\\.')
-               AND (t['model'] != '' OR t['usage'] != '' OR t['costs'] != ''
-                    OR t['model_parameters'] != '' OR t['prompt_name'] != ''
-                    OR t['first_token_time'] != ''),
-           'generation', NULL),
+        if(t['type'] != 'span' OR scope != 'langfuse-sdk'
+               OR NOT match(scope_version, '^([0-2]|3\\.[0-3])\\.')
+               OR (t['model'] = '' AND t['usage'] = '' AND t['costs'] = ''
+                   AND t['model_parameters'] = '' AND t['prompt_name'] = ''
+                   AND t['first_token_time'] = ''),
+           NULL, 'generation'),
         nullIf(transform(
             lower(t['type']),
             ['span', 'generation', 'event', 'embedding', 'agent', 'tool', 'chain', 'retriever',

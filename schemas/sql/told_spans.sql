@@ -4,17 +4,15 @@
 -- mean. Each level hands on only what the next one needs (to take a resource's spans along would
 -- replicate the whole request for each of them), and hands it on as columns: the engine writes an
 -- alias out wherever it is used, and statements that nest aliases take it a second to understand.
+-- It goes through all levels below for each comparison with a constant in an AND, each comparison by
+-- = in an OR, and each lambda that uses a column: so there are few of these, and the levels are small.
 WITH
-$attribute_map,
-    -- For each key the span comes before its resource; an earlier key comes before both.
-    SpanSessionRank != 0 AND (ResourceSessionRank = 0 OR SpanSessionRank <= ResourceSessionRank)
-        AS session_is_the_spans,
-    if(session_is_the_spans, SpanSessionRank, ResourceSessionRank) AS session_rank
+$attribute_map
 SELECT
-    * EXCEPT (SpanSessionRank, ResourceSessionRank, told),
-    if(session_is_the_spans, SpanAttributes, ResourceAttributes)[SessionIdKey] AS SessionId,
-    {session_keys:Array(String)}[session_rank] AS SessionIdKey,
-    multiIf(session_rank = 0, '', session_is_the_spans, 'span', 'resource') AS SessionIdSource,
+    * EXCEPT (session_place, told),
+    if(SessionIdSource = 'span', SpanAttributes, ResourceAttributes)[SessionIdKey] AS SessionId,
+    {session_keys:Array(String)}[intDiv(session_place, 2)] AS SessionIdKey,
+    multiIf(session_place = 0, '', session_place % 2 = 0, 'span', 'resource') AS SessionIdSource,
     name_of(told, SpanName) AS Name,
     told['user_id'] AS UserId,
     type_of(told, ScopeName, ScopeVersion, SpanName) AS Type,
@@ -47,8 +45,11 @@ FROM
 $session_rank,
 $told_of
     SELECT
-        *,
-        session_rank(SpanAttributes) AS SpanSessionRank,
+        * EXCEPT ResourceSessionRank,
+        -- An earlier key comes first, and of one key the span's before its resource's.
+        arrayMin(arrayFilter(
+            place -> place > 1,
+            [session_rank(SpanAttributes) * 2, ResourceSessionRank * 2 + 1])) AS session_place,
         told_of(SpanAttributes) AS told
     FROM
     (
@@ -68,8 +69,8 @@ $value_text,
                       'Unspecified') AS SpanKind,
             ResourceAttributes['service.name'] AS ServiceName,
             ResourceAttributes,
-            scope.name AS ScopeName,
-            scope.version AS ScopeVersion,
+            ScopeName,
+            ScopeVersion,
             mapConcat(map_of(span.attributes), if(start_is_possible AND end_is_possible, map(), map(
                 'sessiontrail.start_time_unix_nano', toString(start_told),
                 'sessiontrail.end_time_unix_nano', toString(end_told)))) AS SpanAttributes,
@@ -78,13 +79,13 @@ $value_text,
             span.status.message AS StatusMessage,
             arrayMap(n -> time_of(n), span.events.time_unix_nano) AS `Events.Timestamp`,
             span.events.name AS `Events.Name`,
-            arrayMap(a -> map_of(a), span.events.attributes) AS `Events.Attributes`,
+            arraySlice(maps_below, 1, length(span.events.name)) AS `Events.Attributes`,
             arrayMap(i -> lower(hex(i)), span.links.trace_id) AS `Links.TraceId`,
             arrayMap(i -> lower(hex(i)), span.links.span_id) AS `Links.SpanId`,
             span.links.trace_state AS `Links.TraceState`,
-            arrayMap(a -> map_of(a), span.links.attributes) AS `Links.Attributes`,
+            arraySlice(maps_below, length(span.events.name) + 1) AS `Links.Attributes`,
             span.flags AS Flags,
-            map_of(scope.attributes) AS ScopeAttributes,
+            ScopeAttributes,
             span.dropped_attributes_count AS DroppedAttributesCount,
             span.dropped_events_count AS DroppedEventsCount,
             span.dropped_links_count AS DroppedLinksCount,
@@ -99,9 +100,14 @@ $value_text,
         (
             -- Times are nanoseconds since 1970. A start that cannot be is replaced by the receive time,
             -- an end that cannot be by the start; what was told stays among the attributes.
+            WITH
+$value_text
             SELECT
                 project, batch, received, ResourceAttributes, ResourceSessionRank,
-                ResourceSchemaUrl, scope, ScopeSchemaUrl, span,
+                ResourceSchemaUrl, ScopeName, ScopeVersion, ScopeAttributes, ScopeSchemaUrl, span,
+                arrayMap(
+                    attributes -> map_of(attributes),
+                    arrayConcat(span.events.attributes, span.links.attributes)) AS maps_below,
                 span.start_time_unix_nano AS start_told,
                 span.end_time_unix_nano AS end_told,
                 start_told BETWEEN received - {past_ns_max:UInt64} AND received + {future_ns_max:UInt64}
@@ -116,22 +122,33 @@ $session_rank
                 SELECT
                     project, batch, received, ResourceAttributes, ResourceSchemaUrl,
                     session_rank(ResourceAttributes) AS ResourceSessionRank,
-                    scope_spans.scope AS scope,
+                    scope_spans.scope.name AS ScopeName,
+                    scope_spans.scope.version AS ScopeVersion,
+                    ScopeAttributes,
                     scope_spans.schema_url AS ScopeSchemaUrl,
                     scope_spans.spans AS spans
                 FROM
                 (
-                    WITH
-$value_text
                     SELECT
-                        project, batch, received_unix_nano AS received,
-                        map_of(resource_spans.resource.attributes) AS ResourceAttributes,
-                        resource_spans.schema_url AS ResourceSchemaUrl,
-                        resource_spans.scope_spans AS scope_spans
-                    FROM input('$landing')
-                    ARRAY JOIN resource_spans
+                        project, batch, received, ResourceSchemaUrl, scope_spans,
+                        maps[1] AS ResourceAttributes,
+                        arrayPopFront(maps) AS scopes_attributes
+                    FROM
+                    (
+                        WITH
+$value_text
+                        SELECT
+                            project, batch, received_unix_nano AS received,
+                            resource_spans.schema_url AS ResourceSchemaUrl,
+                            resource_spans.scope_spans AS scope_spans,
+                            arrayMap(attributes -> map_of(attributes), arrayPushFront(
+                                resource_spans.scope_spans.scope.attributes,
+                                resource_spans.resource.attributes)) AS maps
+                        FROM input('$landing')
+                        ARRAY JOIN resource_spans
+                    )
                 )
-                ARRAY JOIN scope_spans
+                ARRAY JOIN scope_spans, scopes_attributes AS ScopeAttributes
             )
             ARRAY JOIN spans AS span
         )
