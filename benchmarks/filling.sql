@@ -16,7 +16,7 @@ SELECT
     token_counts_of(told)[1] AS InputTokens,
     token_counts_of(told)[4] AS OutputTokens,
     InputTokens + OutputTokens AS TotalTokens,
-    cost_of(told) AS Cost,
+    told_costs_of(told)[1] AS Cost,
     preview_of(input_told(told, SpanAttributes, no_names, no_attributes), true) AS InputPreview,
     preview_of(output_told(told, SpanAttributes, no_names, no_attributes), false) AS OutputPreview,
     arrayFirst(k -> has(SpanAttributes, k), ['input.value', 'gen_ai.input.messages']) AS InputKey,

@@ -147,8 +147,8 @@
         AS usage_of_json,
     t -> multiIf(
         repeats_usage(t), CAST(map(), 'Map(String, String)'),
-        t['usage'] != '', usage_of_json(t['usage']),
-        t['genkit_kind'] = 'model', usage_of_json(JSONExtractRaw(t['output'], 'usage')),
+        t['usage'] != '' OR t['genkit_kind'] = 'model', usage_of_json(
+            if(t['usage'] != '', t['usage'], JSONExtractRaw(t['output'], 'usage'))),
         t['provider_metadata'] != '' AND t['uncached_tokens'] = '',
             mapConcat(t, usage_of_provider(t['provider_metadata'])),
         t) AS usage_of,
@@ -172,19 +172,16 @@
             AND t['reasoning_tokens'] = '' AND t['audio_tokens'] = '',
         [], [usage_of(t)]))[1] AS token_counts_of,
 
-    t -> arrayFirst(x -> x > 0, [
-        amount_of(JSONExtractRaw(t['costs'], 'total')),
-        amount_of(t['cost']),
-        arraySum(arrayMap(kv -> if(kv.1 = 'total', 0, amount_of(kv.2)),
-                          JSONExtractKeysAndValuesRaw(t['costs'])))]) AS first_cost_of,
-    t -> if((t['costs'] = '' AND t['cost'] = '') OR repeats_usage(t), 0, first_cost_of(t)) AS cost_of,
-    -- Of no cost as well: something was free.
-    t -> (t['costs'] != '' OR t['cost'] != '') AND NOT repeats_usage(t) AND (
-        first_cost_of(t) > 0
-        OR toFloat64OrDefault(t['cost'], 1.) = 0
-        OR (t['costs'] != '' AND arrayExists(
-            kv -> toFloat64OrDefault(kv.2, 1.) = 0, JSONExtractKeysAndValuesRaw(t['costs']))))
-        AS cost_is_told,
+    -- The costs that are told, the best first. After them 0, if something was free: that is a cost too.
+    t -> if((t['costs'] = '' AND t['cost'] = '') OR repeats_usage(t), [], arrayConcat(
+        arrayFilter(x -> x > 0, [
+            amount_of(JSONExtractRaw(t['costs'], 'total')),
+            amount_of(t['cost']),
+            arraySum(part -> if(part.1 = 'total', 0, amount_of(part.2)),
+                     JSONExtractKeysAndValuesRaw(t['costs']))]),
+        arrayFilter(x -> x = 0, arrayMap(
+            x -> toFloat64OrDefault(x, 1.),
+            arrayPushBack(JSONExtractKeysAndValuesRaw(t['costs']).2, t['cost']))))) AS told_costs_of,
 
     (t, r) -> arrayFirst(name -> match(name, '^[a-z0-9_-]+$$'), [leftUTF8(
         replaceRegexpOne(

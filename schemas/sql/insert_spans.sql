@@ -16,9 +16,10 @@ INSERT INTO otel_traces
 )
 WITH
     -- The attribute that has this value, or ''.
-    (s, text) -> mapKeys(s)[indexOf(mapValues(s), text)] AS key_of
+    (s, text) -> mapKeys(s)[indexOf(mapValues(s), text)] AS key_of,
+    empty(ToldCosts) AND arraySum(counts) != counts[7] AND notEmpty(Prices) AS cost_is_computed
 SELECT
-    span.* EXCEPT (counts, said_and_previews, ToldCost, CostIsTold),
+    span.* EXCEPT (counts, said_and_previews, KnownModel, ToldCosts),
     counts[1] AS InputTokens,
     counts[2] AS CacheReadTokens,
     counts[3] AS CacheWriteTokens,
@@ -31,7 +32,7 @@ SELECT
     if(InputPreview = '', '', key_of(SpanAttributes, said_and_previews.1[1])) AS InputKey,
     if(OutputPreview = '', '', key_of(SpanAttributes, said_and_previews.1[2])) AS OutputKey,
     -- As told, or by the first price that holds for the span's start and for so much input.
-    if(CostIsTold, ToldCost, arrayMap(
+    if(NOT cost_is_computed, ToldCosts[1], arrayMap(
         p -> p.Request + arrayDotProduct(
             arrayResize(counts, 6),
             [p.Input, p.CacheRead, p.CacheWrite, p.Output, p.Reasoning, p.Audio]) / 1000000,
@@ -40,17 +41,15 @@ SELECT
                 AND toUnixTimestamp(Timestamp) % 86400 BETWEEN p.FromSecond AND p.UntilSecond - 1
                 AND toInt64(arraySum(arraySlice(counts, 1, 3))) > p.InputOver,
             Prices))[1]) AS Cost,
-    multiIf(CostIsTold, 'told', notEmpty(Prices), 'computed', '') AS CostSource
+    multiIf(notEmpty(ToldCosts), 'told', cost_is_computed, 'computed', '') AS CostSource
 FROM
 (
 $told_spans
 ) AS span
 ANY LEFT JOIN
 (
-    SELECT Provider AS KnownProvider, Model AS KnownModel, Prices
+    SELECT Provider, Model AS KnownModel, Prices
     FROM model_prices FINAL
 ) AS known
-ON known.KnownProvider = span.Provider
-    -- Where there is nothing to compute, no model is looked up.
-    AND known.KnownModel = if(CostIsTold OR arraySum(counts) = counts[7], '', lower(span.Model))
+USING (Provider, KnownModel)
 FORMAT Protobuf

@@ -21,14 +21,14 @@
         JSONExtract(m.message, 'content', 'String'),
         JSONExtract(m.kwargs, 'content', 'String'),
         m.text]) AS parts_of_message,
+    m -> lower(m.role) IN ('user', 'human') OR m.type = 'human' AS is_of_user,
     (messages, is_input) -> arrayMap(
         found -> arrayMap(
             body -> text_of_parts(body),
-            [parts_of_message(if(
-                is_input AND arrayExists(m -> lower(m.role) IN ('user', 'human')
-                                              OR m.type = 'human', found),
-                arrayLast(m -> lower(m.role) IN ('user', 'human') OR m.type = 'human', found),
-                found[-1]))])[1],
+            arrayMap(m -> parts_of_message(m), [if(
+                is_input AND arrayExists(m -> is_of_user(m), found),
+                arrayLast(m -> is_of_user(m), found),
+                found[-1])]))[1],
         [JSONExtract(messages, 'Array(Tuple(role String, type String, content String, parts String,
                                             message String, kwargs String, text String))')])[1]
         AS last_words,
@@ -43,15 +43,16 @@
             concat('[', text, ']')),
         [JSONExtract(text, 'Tuple(messages String, contents String, items String, choices String,
                                   candidates String, message String)')])[1] AS messages_of_object,
-    (members, keys) -> if(length(members) = 1 AND (empty(keys) OR has(keys, members[1].1)),
-                          members[1].2, '') AS only_text,
+    (members, keys) -> multiIf(length(members) != 1, '',
+                               empty(keys) OR has(keys, members[1].1), members[1].2,
+                               '') AS only_text,
     text -> arrayFirst(x -> x != '' AND NOT startsWith(x, '{') AND NOT startsWith(x, '['), [
         only_text(JSONExtractKeysAndValues(text, 'String'),
                   ['input', 'question', 'query', 'prompt', 'text', 'content', 'message', 'output',
                    'answer', 'response', 'result', 'completion']),
-        if(JSONLength(text, 'args') = 1 AND JSONLength(text, 'kwargs') = 0,
+        if((JSONLength(text, 'args'), JSONLength(text, 'kwargs')) IN ((1, 0)),
            JSONExtractString(text, 'args', 1), ''),
-        if(JSONHas(text, 'args') AND JSONLength(text, 'args') = 0,
+        if(JSONHas(text, 'args') AND NOT JSONLength(text, 'args'),
            only_text(JSONExtractKeysAndValues(text, 'kwargs', 'String'), []), ''),
         -- The Vercel AI SDK's, beside a system prompt.
         JSONExtractString(text, 'prompt')]) AS text_of_object,

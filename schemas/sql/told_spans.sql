@@ -37,8 +37,8 @@ SELECT
     app_version_of(told, ResourceAttributes) AS AppVersion,
     tags_of(told) AS Tags,
     lower(told['provider']) AS Provider,
-    cost_of(told) AS ToldCost,
-    cost_is_told(told) AS CostIsTold
+    lower(Model) AS KnownModel,
+    told_costs_of(told) AS ToldCosts
 FROM
 (
     WITH
