@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -177,3 +180,17 @@ async def test_a_link_for_too_many_days_is_refused(asking: httpx.AsyncClient) ->
     for days in ("99999999999999", "400000000", "0", "x"):
         form = {"session_id": "s", "days": days}
         assert (await asking.post("/session/publish", data=form)).status_code == 422
+
+
+async def test_a_page_has_so_many_attributes(
+    store: processes.Store, project: str, asking: httpx.AsyncClient
+) -> None:
+    """A million of them would be a hundred megabytes; the page leads to them all."""
+    await _keep(store, project, _span(attributes={f"k{n:05}": "v" for n in range(3000)}))
+    answer = await asking.get("/span", params={"trace": f"{1:032x}", "id": f"{1:016x}"})
+    assert answer.status_code == 200
+    assert ("k00999" in answer.text, "k01000" in answer.text) == (True, False)
+    assert "The first 1,000 of 3,001" in answer.text
+    [query] = re.findall(r'href="/api/v1/span\?([^"]+)"', answer.text)
+    whole = await asking.get("/api/v1/span", params=parse_qs(html.unescape(query)))
+    assert len(whole.json()["attributes"]) == 3001
