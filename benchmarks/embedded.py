@@ -23,7 +23,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -256,23 +255,17 @@ def main(*, sizes: Sequence[str], backlog_mib: int, results: Path, **given: Any)
     # Whoever ends this run early should find nothing of it running on.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = Options(backlog_bytes_max=backlog_mib * measure.MIB, **given)
-    commit, is_dirty = measure.commit()
-    now = datetime.now(tz=UTC)
-    result: dict[str, Any] = {
-        "goal": "spans/s until queryable, sessions resolved; lag at half of that",
-        "command": "python -m benchmarks.embedded",
-        "time": now.isoformat(timespec="seconds"),
-        "commit": commit,
-        "dirty": is_dirty,
+    result: dict[str, Any] = measure.heading(
+        "embedded", goal="spans/s until queryable, sessions resolved; lag at half of that"
+    ) | {
         "options": asdict(options),
-        "machine": measure.machine(),
         "legs": {},
     }
     for size in sizes or SHAPES:
         leg = result["legs"][size] = run_leg(size, options)
         leg["dataset"] = asdict(SHAPES[size])
     report.show(result)
-    path = measure.keep(result, folder=results, name="embedded")
+    path = measure.keep(result, folder=results)
     click.echo(f"written to {path}")
 
 

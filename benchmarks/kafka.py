@@ -21,7 +21,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -212,16 +211,10 @@ def main(
     results: Path,
 ) -> None:
     """Run the legs one after the other, print and keep what they found."""
-    commit, is_dirty = measure.commit()
-    now = datetime.now(tz=UTC)
-    result: Figures = {
-        "goal": "spans/s and CPU of receive → Kafka and of Kafka → queryable, each by itself",
-        "command": "python -m benchmarks.kafka",
-        "time": now.isoformat(timespec="seconds"),
-        "commit": commit,
-        "dirty": is_dirty,
+    result: Figures = measure.heading(
+        "kafka", goal="spans/s and CPU of receive → Kafka and of Kafka → queryable, each by itself"
+    ) | {
         "options": {"mib": mib, "in_flight": in_flight, "workers": workers, "set": list(given)},
-        "machine": measure.machine(),
         "legs": {},
     }
     for size in sizes or SHAPES:
@@ -230,7 +223,7 @@ def main(
         leg = run_leg(size, spans=spans, in_flight=in_flight, workers=workers, given=given)
         result["legs"][size] = leg | {"dataset": asdict(shape)}
         _show(shape.name, leg)
-    path = measure.keep(result, folder=results, name="kafka")
+    path = measure.keep(result, folder=results)
     click.echo(f"written to {path}")
 
 

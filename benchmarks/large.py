@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -255,15 +254,7 @@ def main(
 ) -> None:
     """Fill, bring, measure, print and keep what was found."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    commit, is_dirty = measure.commit()
-    result: dict[str, Any] = {
-        "goal": "resolve, list and replay stay fast",
-        "command": "python -m benchmarks.large",
-        "time": datetime.now(tz=UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "dirty": is_dirty,
-        "machine": measure.machine(),
-    }
+    result: dict[str, Any] = measure.heading("large", goal="resolve, list and replay stay fast")
     with tempfile.TemporaryDirectory(prefix="sessiontrail-bench-") as temporary:
         folder = data_dir or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -271,7 +262,7 @@ def main(
             result["dataset"] = dataset
             result["shapes"] = run(running, names or list(SHAPES), count=count)
     show(result)
-    click.echo(f"written to {measure.keep(result, folder=results, name='large')}")
+    click.echo(f"written to {measure.keep(result, folder=results)}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -177,14 +178,22 @@ def _cpu_model() -> str:
     return platform.machine()
 
 
-def commit() -> tuple[str, bool]:
-    """Return the commit that is checked out, and whether files differ from it."""
-    return _git("rev-parse", "--short", "HEAD"), bool(_git("status", "--porcelain"))
+def heading(name: str, *, goal: str) -> dict[str, Any]:
+    """Return what a result begins with: what was measured, when, of what commit, and where."""
+    return {
+        "goal": goal,
+        "command": f"python -m benchmarks.{name}",
+        "time": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain")),  # whether files differ from the commit
+        "machine": machine(),
+    }
 
 
-def keep(result: Mapping[str, Any], *, folder: Path, name: str) -> Path:
+def keep(result: Mapping[str, Any], *, folder: Path) -> Path:
     """Write a result to where results are kept, and return its file."""
     folder.mkdir(parents=True, exist_ok=True)
+    name = str(result["command"]).rpartition(".")[2]
     moment = str(result["time"])[:16].replace(":", "")
     dirty = "-dirty" if result["dirty"] else ""
     path = folder / f"{moment}-{result['commit']}{dirty}-{name}.json"

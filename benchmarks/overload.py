@@ -17,7 +17,6 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,19 +137,16 @@ def _fingerprints(folder: Path) -> set[bytes]:
 @click.option("--keep/--no-keep", default=True, help="Whether to write the result down.")
 def main(*, connections: int, warm: float, seconds: float, keep: bool) -> None:
     """Measure, print the result, and keep it."""
-    commit, dirty = measure.commit()
-    result: dict[str, Any] = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "dirty": dirty,
-        "machine": measure.machine(),
-    }
+    result: dict[str, Any] = measure.heading(
+        "overload",
+        goal="bounded memory, nothing acknowledged lost, refusals that can be sent again",
+    )
     with tempfile.TemporaryDirectory(prefix="sessiontrail-overload-") as folder:
         measuring = overload(Path(folder), connections=connections, warm=warm, seconds=seconds)
         result |= asyncio.run(measuring)
     Console().print_json(json.dumps(result))
     if keep:
-        print(measure.keep(result, folder=_FOLDER, name="overload"))
+        print(measure.keep(result, folder=_FOLDER))
 
 
 if __name__ == "__main__":

@@ -239,15 +239,9 @@ def show(result: Mapping[str, Any]) -> None:
 def main(*, spans: int, count: int, data_dir: Path | None, results: Path) -> None:
     """Fill, measure, print and keep what was found."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    commit, is_dirty = measure.commit()
-    result: dict[str, Any] = {
-        "goal": "list p95 < 50 ms, first replay page p95 < 80 ms",
-        "command": "python -m benchmarks.query",
-        "time": datetime.now(tz=UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "dirty": is_dirty,
-        "machine": measure.machine(),
-    }
+    result: dict[str, Any] = measure.heading(
+        "query", goal="list p95 < 50 ms, first replay page p95 < 80 ms"
+    )
     with tempfile.TemporaryDirectory(prefix="sessiontrail-bench-") as temporary:
         folder = data_dir or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -260,7 +254,7 @@ def main(*, spans: int, count: int, data_dir: Path | None, results: Path) -> Non
                 if (pid := running.pid(name))
             }
     show(result)
-    click.echo(f"written to {measure.keep(result, folder=results, name='query')}")
+    click.echo(f"written to {measure.keep(result, folder=results)}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -185,25 +184,19 @@ def _to_json(body: bytes) -> bytes:
 )
 def main(*, sizes: Sequence[str], batches: int, batch_mib: int, results: Path) -> None:
     """Measure the stages, print and keep what they cost."""
-    commit, is_dirty = measure.commit()
-    now = datetime.now(tz=UTC)
     legs: dict[str, dict[str, Cost]] = {}
     for size in sizes or SHAPES:
         with tempfile.TemporaryDirectory(prefix="sessiontrail-bench-") as folder:
             stages = Stages(SHAPES[size], batch_bytes=batch_mib * measure.MIB)
             legs[size] = stages.run(Path(folder), batches=batches)
         _show(SHAPES[size].name, legs[size])
-    result: dict[str, Any] = {
-        "goal": "microseconds of CPU for each span, by stage",
-        "command": "python -m benchmarks.stages",
-        "time": now.isoformat(timespec="seconds"),
-        "commit": commit,
-        "dirty": is_dirty,
+    result: dict[str, Any] = measure.heading(
+        "stages", goal="microseconds of CPU for each span, by stage"
+    ) | {
         "options": {"batches": batches, "batch_mib": batch_mib},
-        "machine": measure.machine(),
         "legs": legs,
     }
-    path = measure.keep(result, folder=results, name="stages")
+    path = measure.keep(result, folder=results)
     click.echo(f"written to {path}")
 
 
