@@ -72,6 +72,7 @@ async def get_replay(
     access: Viewer,
     services: Shared,
     cursor: Cursor = "",
+    at: Annotated[str, Query(description="A trace's id, to begin with it, not at a cursor.")] = "",
     limit: Annotated[int, Query(ge=1, le=TURNS_MAX, description="Turns on the page.")] = 20,
     errors: Annotated[bool, Query(description="Only turns in which a span failed.")] = False,
     q: Annotated[str, Query(max_length=1000, description="Only turns that say this.")] = "",
@@ -80,8 +81,10 @@ async def get_replay(
     Return a page of the replay: turns in time order, with what went in, what came out (as far as
     100,000 characters go) and up to 100 spans each.
     """
+    store, project = services.store, access.project
+    after = (await replay.before(store, project, session_id, at)).cursor if at else cursor
     return await replay.page(
-        services.store, access.project, session_id, after=cursor, limit=limit, errors=errors, q=q
+        store, project, session_id, after=after, limit=limit, errors=errors, q=q
     )
 
 

@@ -213,6 +213,9 @@ async def test_a_replay_is_the_session_in_order(asking: httpx.AsyncClient, sessi
         assert [span["depth"] for span in turn["spans"]] == [0, 1][: trace.span_count]
     answer = await asking.get("/api/v1/session", params={"id": session_id})
     assert answer.json()["trace_count"] == len(traces)
+    middle = turns[len(turns) // 2]["trace_id"]
+    page = await asking.get("/api/v1/session/replay", params={"id": session_id, "at": middle})
+    assert page.json()["data"][0]["trace_id"] == middle
 
 
 async def test_a_replay_has_values_whole(store: processes.Store) -> None:
@@ -328,6 +331,7 @@ async def test_what_is_not_there_is_said(asking: httpx.AsyncClient) -> None:
     for url, parameters, status in (
         ("/api/v1/session", {"id": "nobody"}, 404),
         ("/api/v1/session/replay", {"id": "nobody"}, 404),
+        ("/api/v1/session/replay", {"id": "0", "at": "nowhere"}, 404),
         ("/api/v1/session/replay/stream", {"id": "nobody"}, 404),
         ("/api/v1/session/export", {"id": "nobody"}, 404),
         ("/api/v1/trace", {"id": "f" * 32}, 404),
