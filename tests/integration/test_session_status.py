@@ -47,27 +47,14 @@ async def status(api: httpx.AsyncClient, project: str) -> str:
     return str(session["status"])
 
 
-# The spans are made when the tests are collected, so a test that waits long sees them older.
-CASES: dict[str, tuple[Sequence[SentSpan], str]] = {
-    "an end is the last": (
-        [span(1, start_s=30), span(2, start_s=20), span(3, start_s=10, end_event=True)],
-        "ended",
-    ),
-    "a span that started before the end": (
-        [span(1, start_s=10, end_event=True), span(2, start_s=10), span(3, start_s=90)],
-        "ended",
-    ),
-    "a span that starts later": (
-        [span(1, start_s=20, end_event=True), span(2, start_s=15), span(3, start_s=10)],
-        "open",
-    ),
-    "ended again": (
-        [span(1, start_s=30, end_event=True), span(2, start_s=20), span(3, start_s=10,
-         end_event=True)],
-        "ended",
-    ),
-    "long ago": ([span(1, start_s=3600), span(2, start_s=1900), span(3, start_s=1811)], "idle"),
-}  # fmt: skip
+# Of each span how many seconds ago it started, and whether it ends the session.
+CASES: dict[str, tuple[Sequence[tuple[float, bool]], str]] = {
+    "an end is the last": ([(30, False), (20, False), (10, True)], "ended"),
+    "a span that started before the end": ([(10, True), (10, False), (90, False)], "ended"),
+    "a span that starts later": ([(20, True), (15, False), (10, False)], "open"),
+    "ended again": ([(30, True), (20, False), (10, True)], "ended"),
+    "long ago": ([(3600, False), (1900, False), (1811, False)], "idle"),
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -75,7 +62,11 @@ async def test_every_order_ends_in_the_same_status(
     store: processes.Store, api: httpx.AsyncClient, case: str
 ) -> None:
     """What counts is when a span starts, not when it comes."""
-    spans, expected = CASES[case]
+    told, expected = CASES[case]
+    spans = [
+        span(number, start_s=start_s, end_event=ends)
+        for number, (start_s, ends) in enumerate(told, start=1)
+    ]
     async with Store(store.config) as client:
         for order in itertools.permutations(spans):
             project = f"status-{secrets.token_hex(4)}"
@@ -149,7 +140,10 @@ async def test_the_list_is_filtered_by_status(
 
 def test_when_a_session_is_idle_is_a_setting(store: processes.Store) -> None:
     """`sessiontrail migrate` brings it to the store, for SQL, API and pages alike."""
-    defaults = "SELECT default_expression FROM system.columns WHERE name = 'IdleSeconds'"
+    defaults = (
+        "SELECT default_expression FROM system.columns"
+        " WHERE database = currentDatabase() AND name = 'IdleSeconds'"
+    )
     processes.migrate(store, "sessions.idle_minutes=2.5")
     assert store.query(defaults) == [("150",)]
     processes.migrate(store)

@@ -274,6 +274,8 @@ async def test_what_the_store_refuses_is_told_until_it_is_mended(
             await migrate(client, Config(store=elsewhere))
         await working
         assert not worker.pipeline.refusals
+        async with Store(store.config) as client:
+            await client.execute(f"DROP DATABASE {database}")
 
 
 @pytest.mark.parametrize(
