@@ -113,6 +113,7 @@ async def values(
     rows = await store.query(_PLAIN, parameters)
     if composed := [span_id for span_id, *_, is_composed in rows if is_composed]:
         parameters |= {"ids": composed}
+        # Behind the others, so that these are what is kept of a span.
         rows = [*rows, *await store.query(_COMPOSED, parameters)]
     return {
         (trace_id, span_id): (
