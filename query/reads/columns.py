@@ -83,9 +83,13 @@ SPAN: Columns = {
     "input_preview": "InputPreview",
     "output_preview": "OutputPreview",
 }
-# With the functions of attribute_values.sql.
+# With the functions of attribute_values.sql, which take longer to be planned than a page to read.
 INPUT = "input_of(SpanAttributes, Events.Name, Events.Attributes)"
 OUTPUT = "output_of(SpanAttributes, Events.Name, Events.Attributes)"
+# Most values are an attribute as it is.
+PLAIN_INPUT = "if(InputKey = '', '', SpanAttributes[InputKey])"
+PLAIN_OUTPUT = "if(OutputKey = '', '', SpanAttributes[OutputKey])"
+IS_COMPOSED = "(InputPreview != '' AND InputKey = '') OR (OutputPreview != '' AND OutputKey = '')"
 WHOLE_SPAN: Columns = {
     **SPAN,
     "input": INPUT,

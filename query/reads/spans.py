@@ -6,7 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from query.reads.columns import EVENTS, INPUT, LINKS, OUTPUT, SPAN, WHOLE_SPAN, fields, select
+from query.reads.columns import (
+    EVENTS,
+    INPUT,
+    IS_COMPOSED,
+    LINKS,
+    OUTPUT,
+    PLAIN_INPUT,
+    PLAIN_OUTPUT,
+    SPAN,
+    WHOLE_SPAN,
+    fields,
+    select,
+)
 from query.reads.models import Event, Link, Span, Value, WholeSpan
 from runtime.errors import NotFound
 from schemas.statements import with_attribute_values
@@ -42,19 +54,16 @@ def _values(i: str, o: str, composed: str) -> str:
     """
 
 
-# Most values are an attribute as it is. What puts the others together takes longer to be planned
-# than all the rest of a page.
-_PLAIN = _values(
-    "if(InputKey = '', '', SpanAttributes[InputKey])",
-    "if(OutputKey = '', '', SpanAttributes[OutputKey])",
-    "(InputPreview != '' AND InputKey = '') OR (OutputPreview != '' AND OutputKey = '')",
-)
+_PLAIN = _values(PLAIN_INPUT, PLAIN_OUTPUT, IS_COMPOSED)
 _COMPOSED = with_attribute_values(_values(INPUT, OUTPUT, "false"))
-_WHOLE = with_attribute_values(f"""
-SELECT {select(WHOLE_SPAN)}, {EVENTS}, {LINKS} FROM otel_traces FINAL WHERE {_PLACES} AND %s
+_CHARACTERS_MAX = 2**32 - 1  # of a value that is wanted whole
+_PLAIN_SPAN = {**WHOLE_SPAN, "input": PLAIN_INPUT, "output": PLAIN_OUTPUT}
+_WHOLE = f"""
+SELECT {select(_PLAIN_SPAN)}, {EVENTS}, {LINKS}, {IS_COMPOSED} FROM otel_traces FINAL
+WHERE {_PLACES} AND %s
 ORDER BY TraceId, {ORDER}
 LIMIT {{spans:UInt32}}
-""")
+"""
 # The order as a key that grows.
 _AFTER = """
 (toUnixTimestamp64Nano(Timestamp), ParentSpanId != '', -toInt64(Duration), SpanId)
@@ -111,10 +120,9 @@ async def values(
         return {}
     parameters = {**_places(project, traces), "ids": list(span_ids), "characters": characters_max}
     rows = await store.query(_PLAIN, parameters)
-    if composed := [span_id for span_id, *_, is_composed in rows if is_composed]:
-        parameters |= {"ids": composed}
-        # Behind the others, so that these are what is kept of a span.
-        rows = [*rows, *await store.query(_COMPOSED, parameters)]
+    composed = [span_id for span_id, *_, is_composed in rows if is_composed]
+    # Behind the others, so that these are what is kept of a span.
+    rows = [*rows, *await _composed(store, parameters, composed)]
     return {
         (trace_id, span_id): (
             Value(span_id=span_id, text=i, characters=i_characters),
@@ -122,6 +130,12 @@ async def values(
         )
         for span_id, trace_id, i, i_characters, o, o_characters, _ in rows
     }
+
+
+async def _composed(
+    store: Store, parameters: Mapping[str, Any], span_ids: Sequence[str]
+) -> Sequence[tuple[Any, ...]]:
+    return await store.query(_COMPOSED, {**parameters, "ids": span_ids}) if span_ids else ()
 
 
 async def hours_of(store: Store, project: str, trace_id: str) -> list[datetime]:
@@ -147,10 +161,10 @@ async def whole(store: Store, project: str, trace_id: str, span_id: str) -> Whol
     """
     hours = await hours_of(store, project, trace_id)
     parameters = {**_places(project, {trace_id: hours}), "id": span_id, "spans": 1}
-    rows = await store.query(_WHOLE % "SpanId = {id:String}", parameters)
-    if not rows:
+    found = await _read_whole(store, "SpanId = {id:String}", parameters)
+    if not found:
         raise NotFound("there is no such span in this trace")
-    return _whole(rows[0])
+    return found[0]
 
 
 async def whole_of_traces(
@@ -165,12 +179,23 @@ async def whole_of_traces(
     parameters: dict[str, Any] = {**_places(project, traces), "spans": spans_max}
     if after:
         parameters |= after._asdict()
-    rows = await store.query(_WHOLE % (_AFTER if after else "1"), parameters)
-    return [_whole(row) for row in rows]
+    return await _read_whole(store, _AFTER if after else "1", parameters)
+
+
+async def _read_whole(store: Store, where: str, parameters: Mapping[str, Any]) -> list[WholeSpan]:
+    rows = await store.query(_WHOLE % where, parameters)
+    found = [_whole(row) for row in rows]
+    composed = [row[1] for row in rows if row[-1]]
+    wanted = {**parameters, "characters": _CHARACTERS_MAX}
+    values = {
+        (trace_id, span_id): {"input": i, "output": o}
+        for span_id, trace_id, i, _, o, _, _ in await _composed(store, wanted, composed)
+    }
+    return [span.model_copy(update=values.get((span.trace_id, span.span_id), {})) for span in found]
 
 
 def _whole(row: Sequence[Any]) -> WholeSpan:
-    *columns, events, links = row
+    *columns, events, links, _ = row
     return WholeSpan(
         **fields(WHOLE_SPAN, columns),
         events=[Event(name=n, time_ns=t, attributes=a) for n, t, a in events],

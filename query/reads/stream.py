@@ -123,7 +123,8 @@ async def _group(
     store: Store, project: str, session_id: str, group: Sequence[Trace]
 ) -> AsyncIterator[Line]:
     hours = {trace.trace_id: trace.hours for trace in group}
-    found = await spans.whole_of_traces(store, project, hours, spans_max=_SPANS)
+    # One more than a group may have by its figures, so that as many are not taken for too many.
+    found = await spans.whole_of_traces(store, project, hours, spans_max=_SPANS + 1)
     by_trace: dict[str, list[WholeSpan]] = defaultdict(list)
     for span in found:
         by_trace[span.trace_id].append(span)
@@ -135,7 +136,7 @@ async def _group(
             cursor=cursor.encode(trace.start_ns, trace.trace_id, *_BEFORE_ALL),
             trace=trace,
         )
-        if len(found) < _SPANS:
+        if len(found) <= _SPANS:
             for span in by_trace[trace.trace_id]:
                 yield _line(place, span)
         else:  # there are more

@@ -292,6 +292,23 @@ async def test_a_stream_goes_on_after_any_line(
             assert rest.text.splitlines() == lines[number + 1 :]
 
 
+async def test_traces_are_streamed_many_at_a_time(
+    asking: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as a step may have: sessions of thousands would take minutes otherwise."""
+    steps = []
+    read = span_reads.whole_of_traces
+
+    async def spy(*args: Any, **options: Any) -> Any:
+        steps.append(args[2])
+        return await read(*args, **options)
+
+    monkeypatch.setattr(stream, "_SPANS", 10)
+    monkeypatch.setattr(span_reads, "whole_of_traces", spy)
+    await asking.get("/api/v1/session/replay/stream", params={"id": ".."})
+    assert [len(traces) for traces in steps] == [5] * 12  # of two spans each
+
+
 async def test_a_trace_larger_than_a_step_is_streamed_whole(
     asking: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
