@@ -21,7 +21,8 @@ class Services:
     ingest: Ingest
 
 
-def _services(request: Request) -> Services:
+# Asynchronous, as is all that handlers depend on: FastAPI gives anything else a thread, and waits.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

@@ -5,7 +5,7 @@ nor Editor is open to everybody, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -27,7 +27,7 @@ class Access:
     open: bool = False  # anybody, because there are no users: pages say so
 
 
-def _gate(request: Request) -> Gate:
+async def _gate(request: Request) -> Gate:
     gate: Gate = request.app.state.gate
     return gate
 
@@ -35,7 +35,7 @@ def _gate(request: Request) -> Gate:
 Door = Annotated[Gate, Depends(_gate)]
 
 
-def _identify(request: Request, gate: Door) -> Identity:
+async def _identify(request: Request, gate: Door) -> Identity:
     return gate.identify(request)
 
 
@@ -71,8 +71,8 @@ def _usual_project(identity: Identity) -> str:
     return min(identity.roles)
 
 
-def _demand(needed: Role) -> Callable[[Identity, str], Access]:
-    def demand(identity: Known, project: Project = "") -> Access:
+def _demand(needed: Role) -> Callable[[Identity, str], Awaitable[Access]]:
+    async def demand(identity: Known, project: Project = "") -> Access:
         return access_to(identity, project, needed=needed)
 
     return demand

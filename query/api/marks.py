@@ -20,15 +20,15 @@ from runtime.config import ScoreDefinition
 router = APIRouter(prefix="/api/v1", tags=["marks"])
 
 
-def _bookmarks(services: Shared) -> Bookmarks:
+async def _bookmarks(services: Shared) -> Bookmarks:
     return Bookmarks(services.store)
 
 
-def _scores(services: Shared) -> Scores:
+async def _scores(services: Shared) -> Scores:
     return Scores(services.store, services.config.query.score_definitions)
 
 
-def _comments(services: Shared) -> Comments:
+async def _comments(services: Shared) -> Comments:
     return Comments(services.store)
 
 

@@ -14,7 +14,7 @@ from query.services import Shared
 router = APIRouter(prefix="/api/v1", tags=["public links"])
 
 
-def _shares(services: Shared) -> Shares:
+async def _shares(services: Shared) -> Shares:
     return Shares(services.store)
 
 

@@ -32,7 +32,7 @@ async def root() -> Response:
     return RedirectResponse("/sessions", status_code=307)
 
 
-def _wanted(request: Request) -> SessionList:
+async def _wanted(request: Request) -> SessionList:
     """Return the filters in the URL. A form sends its empty fields along: those say nothing."""
     given: dict[str, Any] = {}
     lists = {name for name, f in SessionList.model_fields.items() if f.default == []}
