@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,12 +73,9 @@ async def page(store: Store, project: str, wanted: SessionList) -> Page[Session]
         parameters |= {"after": after, "after_id": after_id}
     columns = select(SESSION_STATUS)
     sql = _LIST.format(columns=columns, key=order.sql, where=where, direction=direction)
-    rows, on_traces = await asyncio.gather(
-        store.query(sql, {**parameters, "rows": wanted.limit + 1}),
-        session_marks.are_on_traces(store, project),
-    )
+    rows = await store.query(sql, {**parameters, "rows": wanted.limit + 1})
     found = [_session(row) for row in rows[: wanted.limit]]
-    await session_marks.add(store, project, found, on_traces=on_traces)
+    await session_marks.add(store, project, found)
     if len(rows) <= wanted.limit:
         return Page(data=found)
     last = rows[wanted.limit - 1]
@@ -106,14 +102,11 @@ async def one(store: Store, project: str, session_id: str) -> Session:
         NotFound: the project has no such session.
         RetryableError: the store cannot be read right now.
     """
-    rows, on_traces = await asyncio.gather(
-        store.query(_ONE, {"project": project, "session_id": session_id}),
-        session_marks.are_on_traces(store, project),
-    )
+    rows = await store.query(_ONE, {"project": project, "session_id": session_id})
     if not rows:
         raise NotFound("there is no such session in this project")
     session = _session(rows[0])
-    await session_marks.add(store, project, [session], on_traces=on_traces)
+    await session_marks.add(store, project, [session])
     return session
 
 
