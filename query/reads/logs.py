@@ -106,6 +106,11 @@ class Place(NamedTuple):
     is_whole: bool
 
 
+async def are_kept(store: Store, project: str) -> bool:
+    """Return whether a project has any log records."""
+    return bool(await store.query(_ANY, {"project": project}))
+
+
 async def add_to(
     store: Store, project: str, session_id: str, turns: Sequence[Turn], place: Place
 ) -> None:
@@ -113,7 +118,7 @@ async def add_to(
     Give the turns of a page their log records, and those of the session's own that came before
     each of them.
     """
-    if not turns or not await store.query(_ANY, {"project": project}):
+    if not turns:
         return
     first, last = turns[0].start_ns, turns[-1].start_ns
     end = max(turn.end_ns for turn in turns)

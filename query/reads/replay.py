@@ -109,7 +109,10 @@ async def page(
         InvalidRequest: the cursor is of another list.
         RetryableError: the store cannot be read right now.
     """
-    found = await traces(store, project, session_id, after, limit, errors=errors, q=q)
+    found, has_logs = await asyncio.gather(
+        traces(store, project, session_id, after, limit, errors=errors, q=q),
+        logs.are_kept(store, project),
+    )
     turns = [Turn(**dict(trace)) for trace in found.data]
     place = logs.Place(
         after_ns=cursor.decode(after, (int, str))[0] if after else None,
@@ -119,7 +122,7 @@ async def page(
     await asyncio.gather(
         _add_spans(store, project, turns),
         _add_values(store, project, turns),
-        logs.add_to(store, project, session_id, turns, place),
+        *([logs.add_to(store, project, session_id, turns, place)] if has_logs else []),
     )
     return Page(data=turns, next=found.next)
 
