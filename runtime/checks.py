@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from runtime import certificates, keys
 from runtime.config import (
     Config,
@@ -110,10 +112,27 @@ def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
             "buffer.kafka.topic, logs_topic and dead_topic must be three topics: what is in one"
             " would be consumed as if it were in the other, and be dead letters"
         )
-    if security.protocol.startswith("sasl") and not security.user:
+    yield from _kafka_security(security)
+    if 0 < topics.replication < topics.min_insync_replicas:
         yield (
-            f"buffer.kafka.security.user: set it, and the password, or another protocol than"
-            f" {security.protocol}"
+            "buffer.kafka.topics.min_insync_replicas must not be more than replication, or nothing"
+            " would ever be acknowledged"
+        )
+
+
+def _kafka_security(security: KafkaSecurityConfig) -> Iterator[str]:
+    protocol = security.protocol
+    if protocol.startswith("sasl"):
+        for key in ("user", "password"):
+            if not _is_given(security, key):
+                yield f"buffer.kafka.security.{key}: set it, or another protocol than {protocol}"
+    # Else somebody who forgot the protocol would send to brokers that nobody proved to be theirs.
+    unused = [] if protocol.startswith("sasl") else ["user", "password"]
+    unused += [] if protocol.endswith("ssl") else ["ca_file", "cert_file", "key_file"]
+    if given := [key for key in unused if _is_given(security, key)]:
+        yield (
+            f"buffer.kafka.security: {', '.join(given)} would not be used with the protocol"
+            f" {protocol}: set protocol, or leave them away"
         )
     if (security.cert_file is None) != (security.key_file is None):
         yield (
@@ -121,11 +140,11 @@ def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
             " neither"
         )
     yield from _unreadable("buffer.kafka.security", security)
-    if 0 < topics.replication < topics.min_insync_replicas:
-        yield (
-            "buffer.kafka.topics.min_insync_replicas must not be more than replication, or nothing"
-            " would ever be acknowledged"
-        )
+
+
+def _is_given(security: KafkaSecurityConfig, key: str) -> bool:
+    value = getattr(security, key)
+    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def _unreadable(section: str, files: KafkaSecurityConfig | IngestTlsConfig) -> Iterator[str]:

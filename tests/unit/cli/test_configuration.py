@@ -69,6 +69,8 @@ def test_validate_tells_every_problem(tmp_path: Path) -> None:
 
 
 KAFKA = "buffer.kind=kafka"
+SASL = [KAFKA, "buffer.kafka.security.protocol=sasl_ssl"]
+TLS = [KAFKA, "buffer.kafka.security.protocol=ssl"]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +80,14 @@ KAFKA = "buffer.kind=kafka"
         (["ingest.inflight_bytes_max=100MiB"], "ingest.inflight_bytes_max must be twice"),
         (["buffer.embedded.value_bytes_max=1MiB"], "buffer.embedded.value_bytes_max must be"),
         ([KAFKA, "buffer.kafka.dead_topic=otlp_spans"], "must be three topics"),
-        ([KAFKA, "buffer.kafka.security.protocol=sasl_ssl"], "buffer.kafka.security.user: set it"),
-        ([KAFKA, "buffer.kafka.security.key_file=/dev/null"], "key_file belong together"),
-        ([KAFKA, "buffer.kafka.security.ca_file=none"], "ca_file: none cannot be read"),
+        ([*SASL, "buffer.kafka.security.password=s3cr3t"], "buffer.kafka.security.user: set it"),
+        ([*SASL, "buffer.kafka.security.user=ada"], "buffer.kafka.security.password: set it"),
+        ([*TLS, "buffer.kafka.security.key_file=/dev/null"], "key_file belong together"),
+        ([*TLS, "buffer.kafka.security.ca_file=none"], "ca_file: none cannot be read"),
+        # Whoever forgets the protocol would speak plain text, and believe otherwise.
+        ([KAFKA, "buffer.kafka.security.password=s3cr3t"], "password would not be used"),
+        ([KAFKA, "buffer.kafka.security.ca_file=/dev/null"], "ca_file would not be used"),
+        ([*TLS, "buffer.kafka.security.user=ada"], "user would not be used with the protocol ssl"),
         (
             [KAFKA, "buffer.kafka.topics={replication: 2, min_insync_replicas: 3}"],
             "there is no setting 'buffer.kafka.topics'",
