@@ -22,6 +22,11 @@ _LOG_SECONDS_MIN = 1.0
 _last_logged: dict[str, float] = {}
 _left_out: dict[str, int] = {}
 
+# What is tried again and again, for hours where a broker or the store is away, is logged when it is
+# news, and then once in so many seconds: event, name and error, with when they were logged.
+_STILL_SECONDS = 60.0
+_told: dict[tuple[str, str, str], float] = {}
+
 # The first so many projects that are refused get a label of their own.
 _PROJECTS_MAX = 100
 _projects: set[str] = set()
@@ -147,7 +152,8 @@ def batch_committed(
 def stage_retried(*, stage: str, error: str, wait_seconds: float) -> None:
     """A stage failed in a way that may pass, and will be tried again."""
     metrics.retries.labels(stage).inc()
-    log.warning("stage_retried", stage=stage, error=error, wait_seconds=round(wait_seconds, 2))
+    if _is_news("stage_retried", stage, error):
+        log.warning("stage_retried", stage=stage, error=error, wait_seconds=round(wait_seconds, 2))
 
 
 def record_dead_lettered(*, letter: str, reason: str) -> None:
@@ -172,7 +178,13 @@ def backlog_measured(
 
 def buffer_unreachable(*, client: str, error: str) -> None:
     """Kafka could not be reached, or is not fit; it is tried again."""
-    _log_sometimes(log.warning, "buffer_unreachable", client=client, error=error)
+    if _is_news("buffer_unreachable", client, error):
+        log.warning("buffer_unreachable", client=client, error=error)
+
+
+def buffer_reached(*, client: str) -> None:
+    """Kafka can be reached again, and is fit."""
+    log.info("buffer_reached", client=client)
 
 
 def buffer_client_renewed(*, client: str, error: str) -> None:
@@ -266,3 +278,10 @@ def _log_sometimes(write: Callable[..., object], event: str, **fields: object) -
     if left_out := _left_out.pop(event, 0):
         fields["left_out"] = left_out
     write(event, **fields)
+
+
+def _is_news(event: str, name: str, error: str) -> bool:
+    now = time.monotonic()
+    for old in [told for told, at in _told.items() if now - at >= _STILL_SECONDS]:
+        del _told[old]
+    return _told.setdefault((event, name, error), now) == now

@@ -202,6 +202,8 @@ class Kept(Generic[Client]):
                 self._attempt = asyncio.ensure_future(self._open())
                 client = await asyncio.shield(self._attempt)
                 self._attempt = None
+                if self._failed.done():
+                    events.buffer_reached(client=self._name)
                 return client
         raise AssertionError("unreachable: the retry never gives up")
 
