@@ -104,5 +104,5 @@ async def _trouble(name: str, check: Callable[[], Awaitable[object]]) -> str | N
         async with asyncio.timeout(_CHECK_SECONDS_MAX):
             await check()
     except (PipelineError, TimeoutError) as error:
-        return f"{name}: {error or 'no answer in time'}"
+        return f"{name}: {str(error) or 'no answer in time'}"
     return None

@@ -74,7 +74,10 @@ def _is_alive(url: str) -> bool:
 def test_processes_wait_for_kafka(
     topic_name: str, tmp_path: Path, processes_of_ingest: int
 ) -> None:
-    """Started before it, they live, say what they wait for, and work once it is there."""
+    """
+    Started before it, they live, say what they wait for, and work once it is there. A broker that
+    answers nothing is a reason in words as well.
+    """
     with Cluster(folder=tmp_path / "kafka") as cluster:
         cluster.kill(1)
         with deployment(
@@ -100,3 +103,8 @@ def test_processes_wait_for_kafka(
             time.sleep(2)
             load.stop()
             deployed.assert_exact(load)
+            cluster.freeze(1)
+            status, reasons = _ready(deployed.health["worker-1"])
+            cluster.thaw(1)
+            assert status == 503
+            assert all(reason.partition(": ")[2] for reason in reasons), reasons
