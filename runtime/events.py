@@ -205,10 +205,12 @@ def commit_came_late(partitions: Sequence[int]) -> None:
     log.warning("commit_came_late", partitions=partitions)
 
 
-def records_lost(*, partition: int, records: int) -> None:
+def records_lost(*, topic: str, partition: int, records: int) -> None:
     """The log was cut off before these records were consumed: its retention is too short."""
     metrics.lost_records.inc(records)
-    log.error("records_lost", partition=partition, records=records, why="retention")
+    log.error(
+        "records_lost", topic=topic, partition=partition, records=records, why="retention"
+    )
 
 
 def log_recreated(topic: str) -> None:

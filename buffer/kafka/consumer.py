@@ -265,7 +265,9 @@ class KafkaConsumer:
             events.log_recreated(self._topic.name)
             return begin
         if committed.offset < begin:
-            events.records_lost(partition=partition, records=begin - committed.offset)
+            events.records_lost(
+                topic=self._topic.name, partition=partition, records=begin - committed.offset
+            )
         return max(committed.offset, begin)
 
     def _release(self) -> None:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, Topi
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from structlog.testing import capture_logs
 
 from buffer.kafka import KafkaConsumer, KafkaProducer
 from buffer.kafka.topic import Description, Topic
@@ -155,9 +156,12 @@ async def test_what_retention_removed_is_counted_as_lost(log: Log) -> None:
     before = metrics.lost_records._value.get()
     await cut_off(log, 50)
 
-    consumer = await log.open_consumer()
-    assert values(await consume(consumer, 10)) == appended[50:]
+    with capture_logs() as lines:
+        consumer = await log.open_consumer()
+        assert values(await consume(consumer, 10)) == appended[50:]
     assert metrics.lost_records._value.get() - before == 30
+    [lost] = [line for line in lines if line["event"] == "records_lost"]
+    assert (lost["topic"], lost["partition"], lost["records"]) == (log.topic, 0, 30)
 
 
 @pytest.mark.parametrize("wait_seconds", [0.0, 0.2])
