@@ -208,9 +208,7 @@ def commit_came_late(partitions: Sequence[int]) -> None:
 def records_lost(*, topic: str, partition: int, records: int) -> None:
     """The log was cut off before these records were consumed: its retention is too short."""
     metrics.lost_records.inc(records)
-    log.error(
-        "records_lost", topic=topic, partition=partition, records=records, why="retention"
-    )
+    log.error("records_lost", topic=topic, partition=partition, records=records, why="retention")
 
 
 def log_recreated(topic: str) -> None:

@@ -109,8 +109,8 @@ request_seconds = Histogram(
 )
 stage_seconds = Histogram(
     "sessiontrail_stage_seconds",
-    "Time of one batch in one stage of the worker: consume (the wait for records included), insert, "
-    "erase, resolve, dead_letter, commit, refresh (seconds).",
+    "Time of one batch in one stage of the worker: consume (the wait for records included), "
+    "insert, erase, resolve, dead_letter, commit, refresh (seconds).",
     ["stage"],
     buckets=_SECONDS,
     registry=REGISTRY,
