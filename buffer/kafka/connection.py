@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -29,21 +30,26 @@ _OPEN_SECONDS_MAX = 20.0
 _CLOSE_SECONDS_MAX = 2.0
 _RETRY_SECONDS_MAX = 2.0
 
+# All that is said of a broker that was spoken to in another protocol than its listener's.
+_HUNG_UP = re.compile(r": $|closed$")
+
 Client = TypeVar("Client")
 
 
 class _LastWords(logging.Handler):
     """
-    Keeps aiokafka's own log to its last line. It would write one each 100 ms for as long as a
-    broker is away; but why a broker could not be connected to stands there and nowhere else.
+    Keeps aiokafka's own log to the last line about a connection. It would write one each 100 ms for
+    as long as a broker is away; but why a broker could not be connected to stands there and nowhere
+    else. Warnings count as well: a broker that hangs up is none but a warning to it.
     """
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
+        if record.module == "client":
+            self.text = record.getMessage()
 
 
 _last_words = _LastWords()
@@ -97,7 +103,13 @@ def translated(config: KafkaBufferConfig) -> Iterator[None]:
 def _in_words(error: Exception, config: KafkaBufferConfig) -> str:
     servers = ", ".join(config.bootstrap_servers)
     if isinstance(error, KafkaConnectionError):
-        return f"Kafka at {servers} cannot be reached: {_last_words.text or error}"
+        why = _last_words.text or str(error)
+        if _HUNG_UP.search(why):
+            why = (
+                f"{why.rstrip(': ')}; does buffer.kafka.security.protocol"
+                f" ({config.security.protocol}) fit this listener?"
+            )
+        return f"Kafka at {servers} cannot be reached: {why}"
     if isinstance(error, TimeoutError):
         return f"Kafka at {servers} did not answer in time"
     return f"Kafka at {servers}: {error!r}"

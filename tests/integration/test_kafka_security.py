@@ -92,6 +92,29 @@ async def test_whoever_is_not_trusted_is_told_so(
         await producer.close()
 
 
+@pytest.mark.parametrize(
+    ("protocol", "listener"),
+    [
+        ("plaintext", "SASL_PLAINTEXT"),
+        ("plaintext", "SSL"),
+        ("sasl_plaintext", "SASL_SSL"),
+        ("sasl_ssl", "SASL_PLAINTEXT"),
+    ],
+)
+async def test_another_protocol_than_the_listeners_is_told_so(
+    secure: Cluster, protocol: str, listener: str
+) -> None:
+    """Brokers hang up on it without a word; the setting is named instead."""
+    servers = [secure.bootstrap_servers_of(listener)]
+    settings = config(secure, protocol, "SCRAM-SHA-512")
+    producer = await KafkaProducer.open(settings.model_copy(update={"bootstrap_servers": servers}))
+    try:
+        with pytest.raises(BufferUnavailable, match=rf"security\.protocol \({protocol}\) fit"):
+            await producer.append(Record(value=b"x"))
+    finally:
+        await producer.close()
+
+
 async def test_a_file_that_is_missing_ends_the_start(secure: Cluster) -> None:
     """Waiting would not help."""
     settings = config(secure, "sasl_ssl", "PLAIN", ca_file="/nowhere/ca.pem")
