@@ -8,6 +8,8 @@ that concern it at its start; `sessiontrail validate` asks for all of them.
 from __future__ import annotations
 
 import os
+import re
+import ssl
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +29,7 @@ from runtime.errors import ConfigError
 from runtime.ingest_config import REQUEST_OVERHEAD_BYTES
 
 _SECRET_CHARACTERS_MIN = 32
+_TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def refuse(problems: Iterable[str]) -> None:
@@ -112,6 +115,13 @@ def _kafka(config: KafkaBufferConfig) -> Iterator[str]:
             "buffer.kafka.topic, logs_topic and dead_topic must be three topics: what is in one"
             " would be consumed as if it were in the other, and be dead letters"
         )
+    for key in ("topic", "logs_topic", "dead_topic"):
+        name = getattr(config, key)
+        if not _TOPIC_NAME.fullmatch(name) or name in {".", ".."}:
+            yield (
+                f"buffer.kafka.{key}: '{name}' is no name of a topic: those are of letters, digits,"
+                " dots, underscores and hyphens, 249 at most"
+            )
     yield from _kafka_security(security)
     if 0 < topics.replication < topics.min_insync_replicas:
         yield (
@@ -139,7 +149,15 @@ def _kafka_security(security: KafkaSecurityConfig) -> Iterator[str]:
             "buffer.kafka.security: cert_file and key_file belong together; set both of them or"
             " neither"
         )
-    yield from _unreadable("buffer.kafka.security", security)
+    unreadable = list(_unreadable("buffer.kafka.security", security))
+    yield from unreadable
+    if protocol.endswith("ssl") and security.ca_file and not unreadable:
+        try:
+            ssl.create_default_context(cafile=security.ca_file)
+        except ssl.SSLError:
+            yield (
+                f"buffer.kafka.security.ca_file: {security.ca_file} holds no certificates in PEM"
+            )
 
 
 def _is_given(security: KafkaSecurityConfig, key: str) -> bool:

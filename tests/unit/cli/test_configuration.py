@@ -84,6 +84,8 @@ TLS = [KAFKA, "buffer.kafka.security.protocol=ssl"]
         ([*SASL, "buffer.kafka.security.user=ada"], "buffer.kafka.security.password: set it"),
         ([*TLS, "buffer.kafka.security.key_file=/dev/null"], "key_file belong together"),
         ([*TLS, "buffer.kafka.security.ca_file=none"], "ca_file: none cannot be read"),
+        ([*TLS, f"buffer.kafka.security.ca_file={__file__}"], "holds no certificates in PEM"),
+        ([KAFKA, "buffer.kafka.topic=chat spans"], "buffer.kafka.topic: 'chat spans' is no name"),
         # Whoever forgets the protocol would speak plain text, and believe otherwise.
         ([KAFKA, "buffer.kafka.security.password=s3cr3t"], "password would not be used"),
         ([KAFKA, "buffer.kafka.security.ca_file=/dev/null"], "ca_file would not be used"),
