@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from runtime import members
+from runtime.errors import ConfigError
 from runtime.metrics import REGISTRY
 from runtime.section import HostPort
 
@@ -53,13 +54,24 @@ def add_routes(application: web.Application, *, waits_for: WaitsFor) -> None:
 
 @asynccontextmanager
 async def serve(endpoint: HostPort, *, waits_for: WaitsFor) -> AsyncIterator[HostPort]:
-    """Serve the three for as long as the context lasts, and yield the address in use."""
+    """
+    Serve the three for as long as the context lasts, and yield the address in use.
+
+    Raises:
+        ConfigError: the address cannot be had.
+    """
     application = web.Application()
     add_routes(application, waits_for=waits_for)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, endpoint.host, endpoint.port).start()
+        try:
+            await web.TCPSite(runner, endpoint.host, endpoint.port).start()
+        except OSError as error:
+            raise ConfigError(
+                f"worker.telemetry.endpoint: cannot listen on {endpoint}; is another process doing"
+                " so?"
+            ) from error
         address = HostPort(*runner.addresses[0][:2])
         log.info("telemetry_listening", address=str(address))
         yield address
