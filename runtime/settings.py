@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from runtime.config import Config
 from runtime.errors import ConfigError
@@ -100,8 +101,14 @@ def read(
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        problems += [f"{'.'.join(map(str, e['loc']))}: {_told(e)}" for e in error.errors()]
     return Settings(config=config, origins=origins, problems=problems)
+
+
+def _told(error: ErrorDetails) -> str:
+    if error["type"].startswith("byte_size"):
+        return "write a number of bytes, or one with its unit, such as 48MiB"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def fields(

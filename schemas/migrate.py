@@ -121,9 +121,10 @@ async def check(store: Store) -> None:
         SchemaMismatch: naming what is not as it must be, and what to do.
     """
     await _check_version(store)
-    wrong = [
-        f"{piece.name} ({piece.state})" for piece in await status(store) if piece.state != "applied"
-    ]
+    pieces = await status(store)
+    wrong = [f"{piece.name} ({piece.state})" for piece in pieces if piece.state != "applied"]
+    if all(piece.state == "missing" for piece in pieces):
+        raise SchemaMismatch("the store has no tables yet: run 'sessiontrail migrate'")
     if wrong:
         raise SchemaMismatch(
             f"the store is not at this release: {', '.join(wrong)}. Run 'sessiontrail migrate'."

@@ -71,6 +71,7 @@ def test_query_waits_for_the_migration(tmp_path: Path) -> None:
             url = f"http://{endpoint}/readyz"
             processes.wait_until(lambda: processes.answer(url)[0] == 503, what="it answers")
             [reason] = json.loads(processes.answer(url)[1])["waiting_for"]
+            assert "no tables yet" in reason
             assert "sessiontrail migrate" in reason
             processes.migrate(store)
             processes.wait_until(lambda: processes.answer(url)[0] == 200, what="it is ready")

@@ -60,6 +60,19 @@ def test_every_problem_is_told_at_once() -> None:
     assert "worker.batch_seconds_max" in problems
 
 
+def test_problems_are_in_words_of_the_settings() -> None:
+    """Not in those of the library that reads them."""
+    with pytest.raises(ConfigError) as caught:
+        settings.load(
+            environment={},
+            assignments=["worker.batch_bytes_max=much", "store.endpoint=nowhere"],
+        )
+    problems = str(caught.value)
+    assert "Value error" not in problems
+    assert "worker.batch_bytes_max: write a number of bytes" in problems
+    assert "such as 48MiB" in problems
+
+
 def test_files_may_refer_to_the_environment(tmp_path: Path) -> None:
     """As in the Collector's files: ${env:NAME} and ${env:NAME:-default}."""
     file = tmp_path / "sessiontrail.yaml"
