@@ -21,7 +21,7 @@ OTLP_PROTO = "otlp_proto"
 
 DEFAULT_PROJECT = "default"  # everyone's, where there are no keys of projects
 
-_RECEIVED_NS_MAX = 2**63 - 1  # the store's times end there
+_INTEGER_MAX = 2**63 - 1  # the store's times end there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,15 @@ class Envelope:
     project: str
     received_ns: int
     spans: int
+
+    def __post_init__(self) -> None:
+        """Refuse (ValueError) what a record may say although it cannot be."""
+        if not 0 <= self.received_ns <= _INTEGER_MAX:
+            raise ValueError(
+                f"the receive time {self.received_ns} (Unix nanoseconds) is out of range"
+            )
+        if not 0 <= self.spans <= _INTEGER_MAX:
+            raise ValueError("the number of spans is out of range")
 
     def to_headers(self) -> dict[str, bytes]:
         """Return the headers that say the same."""
@@ -55,12 +64,9 @@ class Envelope:
         try:
             if headers[ENCODING].decode() != OTLP_PROTO:
                 raise ValueError(f"the encoding {headers[ENCODING]!r} is not known")
-            received_ns = int(headers[RECEIVED].decode())
-            if not 0 <= received_ns <= _RECEIVED_NS_MAX:
-                raise ValueError(f"the receive time {received_ns} is out of range")
             return cls(
                 project=headers[PROJECT].decode(),
-                received_ns=received_ns,
+                received_ns=int(headers[RECEIVED].decode()),
                 spans=int(headers[SPANS].decode()),
             )
         except KeyError as error:

@@ -29,6 +29,7 @@ def read(consumed: ConsumedRecord, signal: Signal) -> tuple[Envelope, bytes]:
 
     Raises:
         InvalidRequest: it is no OTLP in an encoding that is read here.
+        ValueError: the time that the log says of it cannot be.
     """
     validated = _validate(consumed.record.value, signal)
     if validated.rejections.total:

@@ -99,6 +99,25 @@ def test_a_receive_time_that_cannot_be_makes_no_sense(received: bytes) -> None:
     assert _reasons(Batch.of([_record(b"", headers)])) == ["envelope"]
 
 
+@pytest.mark.parametrize("spans", [b"-1", b"9" * 400, b"many"])
+def test_a_number_of_spans_that_cannot_be_makes_no_sense(spans: bytes) -> None:
+    """Nobody could count it."""
+    assert _reasons(Batch.of([_record(b"", OURS | {"sessiontrail-spans": spans})])) == ["envelope"]
+
+
+def test_a_writer_that_counts_in_other_than_milliseconds_is_set_aside() -> None:
+    """Its records would be of a time that no store holds; what is beside them is read."""
+    body = request(span(1)).SerializeToString()
+    microseconds = APPENDED_NS // 10**3
+
+    batch = Batch.of([_record(body, appended_at_ns=microseconds * 10**6), _record(body, offset=8)])
+
+    [dead] = batch.unreadable
+    assert (dead.consumed.offset, dead.reason) == (7, "envelope")
+    assert "out of range" in dead.error
+    assert [row.consumed.offset for row in batch.rows] == [8]
+
+
 def test_the_receive_time_is_that_of_the_log() -> None:
     """The same for each delivery, and later for later records, of one millisecond too."""
     body = request(span(1)).SerializeToString()
