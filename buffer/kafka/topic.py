@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from aiokafka import OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError, NotLeaderForPartitionError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from tenacity import (
     AsyncRetrying,
@@ -190,17 +190,8 @@ class Topic:
         Raises:
             BufferUnavailable: the group's coordinator does not answer.
         """
-        if not partitions:
-            return {}
-        asked = [TopicPartition(self.name, partition) for partition in partitions]
-        found: Mapping[TopicPartition, OffsetAndMetadata] = await self._ask(
-            lambda admin: admin.list_consumer_group_offsets(self._config.group, partitions=asked)
-        )
-        return {
-            place.partition: Committed(offset=committed.offset, topic_id=committed.metadata)
-            for place, committed in found.items()
-            if committed.offset != _NOTHING_COMMITTED
-        }
+        asked = [(self.name, list(partitions))]
+        return await self._ask(partial(_list_committed, self._config.group, asked))
 
     async def is_shared_out(self) -> bool:
         """
@@ -213,7 +204,9 @@ class Topic:
         [response] = await self._ask(
             lambda admin: admin.describe_consumer_groups([self._config.group])
         )
-        [(_, _, state, _, _, members, *_)] = response.groups
+        [(error_code, _, state, _, _, members, *_)] = response.groups
+        with translated(self._config):
+            _raise_for(error_code)
         if state != _STABLE:  # members have no assignment then, not even an empty one
             return True
         given = {
@@ -317,4 +310,21 @@ async def _list_offsets(
     for partition, error_code, _, offset, *_ in partitions:
         _raise_for(error_code)
         found[partition] = offset
+    return found
+
+
+async def _list_committed(
+    group: str, asked: list[tuple[str, list[Partition]]], admin: AIOKafkaAdminClient
+) -> dict[Partition, Committed]:
+    coordinator = await admin.find_coordinator(group)
+    response = await _send(coordinator, OffsetFetchRequest(group, asked), admin)
+    # A broker that does not coordinate the group, or not yet, says so here and names no partition.
+    # aiokafka's own method does not look: all would be read anew, as if nothing were committed.
+    _raise_for(response.error_code)
+    found = {}
+    for _, partitions in response.topics:
+        for partition, offset, topic_id, error_code in partitions:
+            _raise_for(error_code)
+            if offset != _NOTHING_COMMITTED:
+                found[partition] = Committed(offset=offset, topic_id=topic_id)
     return found

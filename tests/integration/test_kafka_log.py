@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, Topi
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchResponse_v3
 from structlog.testing import capture_logs
 
 from buffer.kafka import KafkaConsumer, KafkaProducer
@@ -143,6 +144,30 @@ async def test_an_offset_set_by_hand_counts(log: Log) -> None:
     await commit_by_hand(log, 50, metadata="")
     consumer = await log.open_consumer()
     assert values(await consume(consumer, 30)) == appended[50:]
+
+
+@pytest.mark.parametrize("error_code", [14, 16], ids=["loads", "moved"])
+async def test_a_coordinator_that_cannot_say_yet_is_asked_again(
+    log: Log, monkeypatch: pytest.MonkeyPatch, error_code: int
+) -> None:
+    """While the group's coordinator changes, its answer looks as if nothing were committed."""
+    await log.create()
+    producer = await log.open_producer()
+    appended = await append(producer, 80)
+    await commit_by_hand(log, 50, metadata="")
+    send = AIOKafkaAdminClient._send_request
+    unable = [OffsetFetchResponse_v3(0, [], error_code)] * 2
+
+    async def ask(self: AIOKafkaAdminClient, request: object, node: int | None = None) -> object:
+        is_of_offsets = isinstance(request, OffsetFetchRequest)
+        return unable.pop() if is_of_offsets and unable else await send(self, request, node)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "_send_request", ask)
+    assert (await producer.backlog()).records == 30
+    unable.append(OffsetFetchResponse_v3(0, [], error_code))
+    consumer = await log.open_consumer()
+    assert values(await consume(consumer, 30)) == appended[50:]
+    assert not unable
 
 
 async def test_what_retention_removed_is_counted_as_lost(log: Log) -> None:
