@@ -40,6 +40,8 @@ T = TypeVar("T")
 # Most of what the store does for a batch it does on one core.
 _BATCHES_IN_HAND = 2
 _MEASURED_EVERY_SECONDS = 5.0
+# By then a step has been tried for two seconds or more.
+_ATTEMPTS_UNTIL_STALLED = 5
 
 
 class Pipeline:
@@ -69,11 +71,17 @@ class Pipeline:
         self._latest = asyncio.Event()
         self._latest.set()
         self._refusals: dict[str, str] = {}  # by stage
+        self._stalled: dict[str, str] = {}
 
     @property
     def refusals(self) -> Sequence[str]:
         """What the store refuses at present, and will until somebody mends it; with the stage."""
         return list(self._refusals.values())
+
+    @property
+    def stalled(self) -> Sequence[str]:
+        """What has been tried in vain for a while, for another reason; with the stage."""
+        return list(self._stalled.values())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; the batches in hand are finished."""
@@ -164,6 +172,8 @@ class Pipeline:
             wait = state.next_action.sleep if state.next_action else 0.0
             if isinstance(error, StoreRefused):
                 self._refusals[stage] = f"{stage}: {error}"
+            elif state.attempt_number >= _ATTEMPTS_UNTIL_STALLED:
+                self._stalled[stage] = f"{stage}: {error}"
             events.stage_retried(stage=stage, error=str(error), wait_seconds=wait)
 
         retrying = AsyncRetrying(
@@ -175,6 +185,7 @@ class Pipeline:
             with attempting, _timed(stage):
                 done = await attempt(*arguments)
                 self._refusals.pop(stage, None)
+                self._stalled.pop(stage, None)
                 return done
         raise AssertionError("unreachable: the retry never gives up")
 

@@ -52,9 +52,11 @@ async def work(config: Config, feeds: Sequence[Feed], *, stop: asyncio.Event) ->
                 yield _trouble("dead letters", feed.dead_letters.check)
 
         async def waits_for() -> list[str]:
-            troubles = await asyncio.gather(*checks())
+            troubles = filter(None, await asyncio.gather(*checks()))
             refusals = (refusal for pipeline in pipelines for refusal in pipeline.refusals)
-            return list(dict.fromkeys([*filter(None, troubles), *refusals]))
+            # What stands still has its cause among these. If not, nobody else would tell of it.
+            reasons = list(dict.fromkeys([*troubles, *refusals]))
+            return reasons or [stalled for pipeline in pipelines for stalled in pipeline.stalled]
 
         pipelines = [_pipeline(config, store, feed) for feed in feeds]
         async with telemetry.serve(config.worker.telemetry.endpoint, waits_for=waits_for):

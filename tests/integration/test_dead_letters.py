@@ -17,6 +17,9 @@ from runtime import settings
 from runtime.config import Config
 from schemas.envelope import Envelope
 from tests import otlp, processes
+from tests.kafka.cluster import Cluster
+from tests.kafka.test_cluster import produce
+from tests.kafka.topics import configure_topic, create_topic
 
 POISON = b"\x0a\xff\xff\xff\xff\x0fnot protobuf"
 
@@ -24,7 +27,7 @@ POISON = b"\x0a\xff\xff\xff\xff\x0fnot protobuf"
 class Worker:
     """A worker process, the log before it, and its health."""
 
-    def __init__(self, store: processes.Store, folder: Path) -> None:
+    def __init__(self, store: processes.Store, folder: Path, *assignments: str) -> None:
         self.project = f"dead-{secrets.token_hex(4)}"
         self.given = [
             f"data_dir={folder}",
@@ -32,6 +35,7 @@ class Worker:
             f"worker.telemetry.endpoint=127.0.0.1:{processes.free_port()}",
             "worker.dead_letters_max=2",
             "worker.batch_seconds_max=0.1",
+            *assignments,
         ]
         self.config: Config = settings.load(environment={}, assignments=self.given)
         self._store = store
@@ -144,3 +148,31 @@ def test_a_record_that_was_dead_is_stored_once_it_is_readable(
                 lambda: worker.waiting() == (0, 1), what=f"{identity} is kept instead"
             )
             subprocess.run(worker.command("dead-letters", "show", identity), check=True)
+
+
+def test_a_letter_that_its_topic_does_not_take_is_told_until_it_does(
+    store: processes.Store, kafka: Cluster, topic_name: str, tmp_path: Path
+) -> None:
+    """With what it says of the record, a letter is larger than another writer's largest record."""
+    dead_topic = f"{topic_name}.dead"
+    worker = Worker(
+        store,
+        tmp_path,
+        "buffer.kind=kafka",
+        f"buffer.kafka.bootstrap_servers={kafka.bootstrap_servers}",
+        f"buffer.kafka.topic={topic_name}",
+        f"buffer.kafka.logs_topic={topic_name}.logs",
+        f"buffer.kafka.dead_topic={dead_topic}",
+        f"buffer.kafka.group={topic_name}",
+    )
+    for name in (topic_name, f"{topic_name}.logs", dead_topic):
+        create_topic(kafka, name, max_message_bytes=1_048_588)
+    poison = POISON + secrets.token_bytes(1_048_400)
+    asyncio.run(produce(kafka.bootstrap_servers, topic_name, poison))
+    with worker.running():
+        processes.wait_until(
+            lambda: "raise its max.message.bytes" in str(worker.waits_for()), what="what to do"
+        )
+        configure_topic(kafka, dead_topic, max_message_bytes=2 * 1_048_588)
+        processes.wait_until(lambda: worker.waiting() == (0, 1), what="the letter is kept")
+        processes.wait_until(lambda: worker.waits_for() == [], what="the worker is ready")
