@@ -233,6 +233,9 @@ class Topic:
             replication_factor=replication,
             topic_configs={
                 "cleanup.policy": "delete",
+                # A receiver's clock may be wrong: brokers would refuse what is of the future, and
+                # retention would remove at once what is of long ago.
+                "message.timestamp.type": "LogAppendTime",
                 "min.insync.replicas": str(wanted.min_insync_replicas or max(1, replication - 1)),
             },
         )

@@ -26,6 +26,8 @@ from runtime.errors import BufferUnavailable
 from tests.kafka.cluster import Cluster
 from tests.kafka.topics import configure_topic, create_topic, delete_topic
 
+LOG_APPEND_TIME = 1
+
 End = TypeVar("End", KafkaProducer, KafkaConsumer)
 
 
@@ -257,6 +259,20 @@ async def test_a_missing_topic_is_waited_for_unless_it_may_be_created(log: Log) 
     assert len(await consume(consumer, 1)) == 1
     description = await consumer._topic.describe()
     assert description.leaders.keys() == set(range(5))
+
+
+async def test_a_topic_that_is_created_goes_by_the_clock_of_the_brokers(log: Log) -> None:
+    """With a receiver's clock, retention takes what is not consumed, or brokers refuse it."""
+    await append(await log.open_producer(topics=KafkaTopicsConfig(create=True, partitions=1)), 1)
+    reader = AIOKafkaConsumer(
+        log.topic, bootstrap_servers=log.cluster.bootstrap_servers, auto_offset_reset="earliest"
+    )
+    await reader.start()
+    try:
+        record = await asyncio.wait_for(reader.getone(), 10)
+    finally:
+        await reader.stop()
+    assert record.timestamp_type == LOG_APPEND_TIME
 
 
 async def test_a_refusal_for_good_does_not_spoil_what_comes_after(log: Log) -> None:
