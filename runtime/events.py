@@ -211,6 +211,11 @@ def records_lost(*, topic: str, partition: int, records: int) -> None:
     log.error("records_lost", topic=topic, partition=partition, records=records, why="retention")
 
 
+def offset_set_by_others(topic: str, *, partition: int, offset: int) -> None:
+    """No worker committed that: an operator did, or a stranger with the name of the group."""
+    log.warning("offset_set_by_others", topic=topic, partition=partition, offset=offset)
+
+
 def log_recreated(topic: str) -> None:
     """The topic is another one than the one that was committed; it is read from its beginning."""
     metrics.recreated_logs.inc()

@@ -264,6 +264,10 @@ class KafkaConsumer:
         if committed.offset > end or not committed.counts_for(self._topic_id):
             events.log_recreated(self._topic.name)
             return begin
+        if not committed.topic_id:
+            events.offset_set_by_others(
+                self._topic.name, partition=partition, offset=committed.offset
+            )
         if committed.offset < begin:
             events.records_lost(
                 topic=self._topic.name, partition=partition, records=begin - committed.offset

@@ -139,13 +139,16 @@ async def test_a_commit_to_another_topic_of_the_same_name_does_not_count(log: Lo
 
 
 async def test_an_offset_set_by_hand_counts(log: Log) -> None:
-    """An operator who resets the group's offset leaves no id beside it."""
+    """An operator who resets the group's offset leaves no id beside it, nor does a stranger."""
     await log.create()
     producer = await log.open_producer()
     appended = await append(producer, 80)
     await commit_by_hand(log, 50, metadata="")
-    consumer = await log.open_consumer()
-    assert values(await consume(consumer, 30)) == appended[50:]
+    with capture_logs() as lines:
+        consumer = await log.open_consumer()
+        assert values(await consume(consumer, 30)) == appended[50:]
+    [told] = [line for line in lines if line["event"] == "offset_set_by_others"]
+    assert (told["topic"], told["partition"], told["offset"]) == (log.topic, 0, 50)
 
 
 @pytest.mark.parametrize("error_code", [14, 16], ids=["loads", "moved"])
