@@ -194,7 +194,9 @@ class WorkerConfig(Section):
     """Consuming, inserting, resolving and committing."""
 
     batch_bytes_max: ByteSize = Field(
-        default=ByteSize(48 * 2**20), description="Spans are inserted once so many bytes wait …"
+        default=ByteSize(48 * 2**20),
+        ge=1,
+        description="Spans are inserted once so many bytes wait …",
     )
     batch_seconds_max: Seconds = Field(
         default=0.5, description="… or the first of them has waited so long (seconds)."

@@ -135,6 +135,12 @@ def test_sizes_and_lists_are_read_as_people_write_them() -> None:
     assert config.sessions.keys == ("my.session", "session.id")
 
 
+def test_a_batch_has_room() -> None:
+    """Without any, a worker would take nothing, for ever, and call itself ready."""
+    with pytest.raises(ConfigError, match=r"worker\.batch_bytes_max"):
+        settings.load(environment={}, assignments=["worker.batch_bytes_max=0"])
+
+
 @pytest.mark.parametrize(
     ("key", "most"),
     [
