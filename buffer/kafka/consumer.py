@@ -188,7 +188,7 @@ class KafkaConsumer:
         except OffsetOutOfRangeError as error:
             self._displace(*(place.partition for place in error.args[0]))
             return
-        except KafkaError as error:
+        except (KafkaError, UnicodeDecodeError) as error:  # a header's name may be no UTF-8
             self._kept.give_up(consumer, why=repr(error))
             raise BufferUnavailable(f"Kafka's consumer is opened anew: {error!r}") from error
         placed = self._in_hand.committed
