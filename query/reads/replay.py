@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from query import cursor
 from query.reads import logs, spans
-from query.reads.columns import TRACE, fields, select
+from query.reads.columns import ONE_THREAD, TRACE, fields, select
 from query.reads.models import Page, Span, Trace, Turn, Value
 from query.reads.tree import arrange
 from runtime.errors import NotFound
@@ -30,6 +30,7 @@ WHERE Project = {{project:String}} AND SessionId = {{session_id:String}}
     AND %s
 ORDER BY StartTime, TraceId
 LIMIT {{rows:UInt32}}
+{ONE_THREAD}
 """
 _START = """
 SELECT toUnixTimestamp64Nano(StartTime) FROM session_traces_data FINAL

@@ -11,6 +11,7 @@ from query.reads.columns import (
     INPUT,
     IS_COMPOSED,
     LINKS,
+    ONE_THREAD,
     OUTPUT,
     PLAIN_INPUT,
     PLAIN_OUTPUT,
@@ -37,6 +38,7 @@ _LIGHT = f"""
 SELECT {select(SPAN)} FROM otel_traces FINAL WHERE {_PLACES}
 ORDER BY TraceId, {ORDER}
 LIMIT {{spans:UInt32}} BY TraceId
+{ONE_THREAD}
 """
 
 
@@ -51,6 +53,7 @@ def _values(i: str, o: str, composed: str) -> str:
             SELECT SpanId, TraceId, {i} AS i, {o} AS o, {composed} AS composed
             FROM otel_traces FINAL WHERE {_PLACES} AND SpanId IN {{ids:Array(String)}}
         )
+        {ONE_THREAD}
     """
 
 
