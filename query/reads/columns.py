@@ -148,8 +148,8 @@ EVENTS = (
 LINKS = "arrayZip(Links.TraceId, Links.SpanId, Links.Attributes)"
 
 
-# For what reads a few places by key, several such statements at a time: to share them out among threads
-# takes longer than to read them.
+# For what reads a few places by key, several such statements at a time: to share them out among
+# threads takes longer than to read them.
 ONE_THREAD = "SETTINGS max_threads = 1"
 
 
