@@ -165,10 +165,25 @@ def machine() -> dict[str, str | int | float]:
         "cores": os.cpu_count() or 0,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load_average_before": round(os.getloadavg()[0], 2),
+        "yardstick_seconds": yardstick_seconds(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("chdb", "chdb-core", "grpcio", "protobuf")},
     }
+
+
+def yardstick_seconds() -> float:
+    """
+    Return what the same simple work takes now. On a machine with neighbours it tells one hour from
+    another, where the name of the CPU and the load average do not: as much slower is all else.
+    """
+
+    def once() -> float:
+        started = time.perf_counter()
+        sum(number * number for number in range(3_000_000))
+        return time.perf_counter() - started
+
+    return round(min(once() for _ in range(3)), 3)
 
 
 def _cpu_model() -> str:
@@ -192,6 +207,7 @@ def heading(name: str, *, goal: str) -> dict[str, Any]:
 
 def keep(result: Mapping[str, Any], *, folder: Path) -> Path:
     """Write a result to where results are kept, and return its file."""
+    result = {**result, "yardstick_seconds_after": yardstick_seconds()}
     folder.mkdir(parents=True, exist_ok=True)
     name = str(result["command"]).rpartition(".")[2]
     moment = str(result["time"])[:16].replace(":", "")
