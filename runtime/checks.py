@@ -101,7 +101,13 @@ def buffer(config: Config) -> Iterator[str]:
     """Yield what keeps the logs from their work."""
     if config.buffer.kind == "kafka":
         yield from _kafka(config.buffer.kafka)
-    elif config.buffer.embedded.value_bytes_max < config.ingest.request_bytes_max:
+        return
+    if config.buffer.kafka.bootstrap_servers != KafkaBufferConfig().bootstrap_servers:
+        yield (
+            "buffer.kafka.bootstrap_servers is set, but buffer.kind is 'embedded' and all would go"
+            " into files here: set buffer.kind=kafka, or leave it away"
+        )
+    if config.buffer.embedded.value_bytes_max < config.ingest.request_bytes_max:
         yield (
             "buffer.embedded.value_bytes_max must be ingest.request_bytes_max or more, or the"
             " largest requests would be refused for ever"

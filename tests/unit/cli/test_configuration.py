@@ -79,6 +79,7 @@ TLS = [KAFKA, "buffer.kafka.security.protocol=ssl"]
         (["ingest.http.endpoint=0.0.0.0:1"], "ingest.http.endpoint: 0.0.0.0:1"),
         (["ingest.inflight_bytes_max=100MiB"], "ingest.inflight_bytes_max must be twice"),
         (["buffer.embedded.value_bytes_max=1MiB"], "buffer.embedded.value_bytes_max must be"),
+        (["buffer.kafka.bootstrap_servers=k:9092"], "but buffer.kind is 'embedded'"),
         ([KAFKA, "buffer.kafka.dead_topic=otlp_spans"], "must be three topics"),
         ([*SASL, "buffer.kafka.security.password=s3cr3t"], "buffer.kafka.security.user: set it"),
         ([*SASL, "buffer.kafka.security.user=ada"], "buffer.kafka.security.password: set it"),
