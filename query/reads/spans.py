@@ -191,10 +191,13 @@ async def _read_whole(store: Store, where: str, parameters: Mapping[str, Any]) -
     composed = [row[1] for row in rows if row[-1]]
     wanted = {**parameters, "characters": _CHARACTERS_MAX}
     values = {
-        (trace_id, span_id): {"input": i, "output": o}
+        (trace_id, span_id): (i, o)
         for span_id, trace_id, i, _, o, _, _ in await _composed(store, wanted, composed)
     }
-    return [span.model_copy(update=values.get((span.trace_id, span.span_id), {})) for span in found]
+    for span in found:
+        if value := values.get((span.trace_id, span.span_id)):
+            span.input, span.output = value
+    return found
 
 
 def _whole(row: Sequence[Any]) -> WholeSpan:
