@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from query.reads.models import Session, SessionScore
@@ -50,21 +51,25 @@ class _Score:
     values: set[str] = field(default_factory=set)
 
 
-async def add(store: Store, project: str, sessions: Sequence[Session]) -> None:
-    """Fill in the marks of these sessions, and those on their traces."""
+async def are_on_traces(store: Store, project: str) -> bool:
+    """Return whether any trace of a project has marks of its own."""
+    return bool(await store.query(_ANY_ON_TRACES, {"project": project}))
+
+
+async def add(store: Store, project: str, sessions: Sequence[Session], *, on_traces: bool) -> None:
+    """Fill in the marks of these sessions, and with `on_traces` those on their traces."""
     if not sessions:
         return
     by_id = {session.session_id: session for session in sessions}
     parameters = {"project": project, "ids": list(by_id)}
-    rows, of_traces = await asyncio.gather(
-        store.query(_ON_SESSIONS, parameters), _of_traces(store, parameters)
+    found = await asyncio.gather(
+        store.query(_ON_SESSIONS, parameters),
+        *([_of_traces(store, parameters)] if on_traces else []),
     )
-    _fill_in(by_id, [*rows, *of_traces])
+    _fill_in(by_id, chain.from_iterable(found))
 
 
 async def _of_traces(store: Store, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    if not await store.query(_ANY_ON_TRACES, parameters):
-        return []
     home = dict(await store.query(_MARKED_TRACES, parameters))
     if not home:
         return []

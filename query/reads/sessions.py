@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from store.client import Store
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What a list is ordered by; its rows' keys are (`sql`, SessionId)."""
+    """What a list is ordered by; its rows' keys are (`sql`, SessionIdHash)."""
 
     sql: str
     column_type: str
@@ -42,10 +43,10 @@ _ORDERS = {
 }
 # In one pass: the engine reads what is shown for the rows of the page alone.
 _LIST = """
-SELECT Shown, {columns}, {key} AS Key
+SELECT Shown, {columns}, {key} AS Key, SessionIdHash
 FROM sessions_data FINAL
 WHERE {where}
-ORDER BY Key {direction}, SessionId {direction}
+ORDER BY Key {direction}, SessionIdHash {direction}
 LIMIT {{rows:UInt32}}
 """
 _ONE = f"""
@@ -67,19 +68,22 @@ async def page(store: Store, project: str, wanted: SessionList) -> Page[Session]
     where, parameters = _where(project, wanted)
     if wanted.cursor:
         sign = "<" if direction == "DESC" else ">"
-        after_key = f"({{after:{order.column_type}}}, {{after_id:String}})"
-        where += f" AND ({order.sql}, SessionId) {sign} {after_key}"
-        after, after_id = cursor.decode(wanted.cursor, (order.kind, str))
-        parameters |= {"after": after, "after_id": after_id}
+        after_key = f"({{after:{order.column_type}}}, {{after_hash:Int64}})"
+        where += f" AND ({order.sql}, SessionIdHash) {sign} {after_key}"
+        after, after_hash = cursor.decode(wanted.cursor, (order.kind, int))
+        parameters |= {"after": after, "after_hash": after_hash}
     columns = select(SESSION_STATUS)
     sql = _LIST.format(columns=columns, key=order.sql, where=where, direction=direction)
-    rows = await store.query(sql, {**parameters, "rows": wanted.limit + 1})
+    rows, on_traces = await asyncio.gather(
+        store.query(sql, {**parameters, "rows": wanted.limit + 1}),
+        session_marks.are_on_traces(store, project),
+    )
     found = [_session(row) for row in rows[: wanted.limit]]
-    await session_marks.add(store, project, found)
+    await session_marks.add(store, project, found, on_traces=on_traces)
     if len(rows) <= wanted.limit:
         return Page(data=found)
-    last = rows[wanted.limit - 1]
-    return Page(data=found, next=cursor.encode(order.kind(last[-1]), found[-1].session_id))
+    *_, key, id_hash = rows[wanted.limit - 1]
+    return Page(data=found, next=cursor.encode(order.kind(key), id_hash))
 
 
 async def every(store: Store, project: str, wanted: SessionList) -> AsyncIterator[Session]:
@@ -102,11 +106,14 @@ async def one(store: Store, project: str, session_id: str) -> Session:
         NotFound: the project has no such session.
         RetryableError: the store cannot be read right now.
     """
-    rows = await store.query(_ONE, {"project": project, "session_id": session_id})
+    rows, on_traces = await asyncio.gather(
+        store.query(_ONE, {"project": project, "session_id": session_id}),
+        session_marks.are_on_traces(store, project),
+    )
     if not rows:
         raise NotFound("there is no such session in this project")
     session = _session(rows[0])
-    await session_marks.add(store, project, [session])
+    await session_marks.add(store, project, [session], on_traces=on_traces)
     return session
 
 
