@@ -151,6 +151,15 @@ LINKS = "arrayZip(Links.TraceId, Links.SpanId, Links.Attributes)"
 # For what reads a few places by key, several such statements at a time: to share them out among
 # threads takes longer than to read them.
 ONE_THREAD = "SETTINGS max_threads = 1"
+# For what reads dozens of places, and all that stands there: the engine shares out no less than a
+# hundred thousand rows, unless told.
+SEVERAL_THREADS = (
+    "SETTINGS max_threads = 4, merge_tree_min_rows_for_concurrent_read = 1,"
+    " merge_tree_min_bytes_for_concurrent_read = 1"
+)
+# The hour of a span is part of its key, so all versions of it stand in the partition of one day.
+# Told so, the engine looks into no other day than those that are asked for.
+BY_PARTITION = "do_not_merge_across_partitions_select_final = 1"
 
 
 def select(columns: Columns) -> str:

@@ -6,7 +6,8 @@ came out, and its spans. Pages and stream cost the same however long the session
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from query import cursor
@@ -122,7 +123,6 @@ async def page(
     )
     await asyncio.gather(
         _add_spans(store, project, turns),
-        _add_values(store, project, turns),
         *([logs.add_to(store, project, session_id, turns, place)] if has_logs else []),
     )
     return Page(data=turns, next=found.next)
@@ -165,21 +165,39 @@ async def traces(
 
 
 async def _add_spans(store: Store, project: str, turns: Sequence[Turn]) -> None:
-    hours = {turn.trace_id: turn.hours for turn in turns}
-    found = await spans.of_traces(store, project, hours, spans_max=SPANS_MAX)
-    for turn in turns:
-        turn.spans = arrange(found[turn.trace_id])
-
-
-async def _add_values(store: Store, project: str, turns: Sequence[Turn]) -> None:
-    sources = {turn.trace_id: (turn.input_span_id, turn.output_span_id) for turn in turns}
-    wanted = sorted({span_id for pair in sources.values() for span_id in pair if span_id})
-    hours = {turn.trace_id: turn.hours for turn in turns if any(sources[turn.trace_id])}
-    found = await spans.values(store, project, hours, wanted, characters_max=CHARACTERS_MAX)
+    """Add spans, input and output."""
+    small = [turn for turn in turns if turn.span_count <= SPANS_MAX]
+    # Not read whole for two values.
+    large = [turn for turn in turns if turn.span_count > SPANS_MAX]
+    (found, values), of_large, values_of_large = await asyncio.gather(
+        spans.with_values(
+            store,
+            project,
+            _hours(small),
+            _sources(small),
+            spans_max=SPANS_MAX,
+            characters_max=CHARACTERS_MAX,
+        ),
+        spans.of_traces(store, project, _hours(large), spans_max=SPANS_MAX),
+        spans.values(store, project, _hours(large), _sources(large), characters_max=CHARACTERS_MAX),
+    )
+    found |= of_large
+    values |= values_of_large
     nothing = (Value(), Value())
     for turn in turns:
-        turn.input = found.get((turn.trace_id, turn.input_span_id), nothing)[0]
-        turn.output = found.get((turn.trace_id, turn.output_span_id), nothing)[1]
+        turn.spans = arrange(found.get(turn.trace_id, []))
+        turn.input = values.get((turn.trace_id, turn.input_span_id), nothing)[0]
+        turn.output = values.get((turn.trace_id, turn.output_span_id), nothing)[1]
+
+
+def _hours(turns: Iterable[Turn]) -> dict[str, list[datetime]]:
+    return {turn.trace_id: turn.hours for turn in turns}
+
+
+def _sources(turns: Iterable[Turn]) -> list[str]:
+    """Return of which spans the input and the output of these turns are."""
+    ids = {span_id for turn in turns for span_id in (turn.input_span_id, turn.output_span_id)}
+    return sorted(ids - {""})
 
 
 async def whole_trace(store: Store, project: str, trace_id: str, *, spans_max: int) -> list[Span]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from query.reads.columns import (
+    BY_PARTITION,
     EVENTS,
     INPUT,
     IS_COMPOSED,
@@ -15,6 +17,7 @@ from query.reads.columns import (
     OUTPUT,
     PLAIN_INPUT,
     PLAIN_OUTPUT,
+    SEVERAL_THREADS,
     SPAN,
     WHOLE_SPAN,
     fields,
@@ -38,22 +41,28 @@ _LIGHT = f"""
 SELECT {select(SPAN)} FROM otel_traces FINAL WHERE {_PLACES}
 ORDER BY TraceId, {ORDER}
 LIMIT {{spans:UInt32}} BY TraceId
-{ONE_THREAD}
+{ONE_THREAD}, {BY_PARTITION}
+"""
+_CUT = "value -> (substringUTF8(value, 1, {characters:UInt32}), lengthUTF8(value))"
+_OF_THESE = "SpanId IN {ids:Array(String)}"
+# Both in one statement, which takes two thirds of what the two take. It reads the attributes of all
+# spans of the traces, for those of a few of them.
+_WITH_VALUES = f"""
+SELECT {select(SPAN)}, {IS_COMPOSED},
+    arrayMap({_CUT}, if({_OF_THESE}, [{PLAIN_INPUT}, {PLAIN_OUTPUT}], []))
+FROM otel_traces FINAL WHERE {_PLACES}
+ORDER BY TraceId, {ORDER}
+LIMIT {{spans:UInt32}} BY TraceId
+{SEVERAL_THREADS}, {BY_PARTITION}
 """
 
 
 def _values(i: str, o: str, composed: str) -> str:
     """Return a SELECT of input and output of some spans, given as expressions, up to a length."""
-    # A level above: the engine writes an expression out, and plans it, wherever its name is used.
     return f"""
-        SELECT SpanId, TraceId, substringUTF8(i, 1, {{characters:UInt32}}), lengthUTF8(i),
-            substringUTF8(o, 1, {{characters:UInt32}}), lengthUTF8(o), composed
-        FROM
-        (
-            SELECT SpanId, TraceId, {i} AS i, {o} AS o, {composed} AS composed
-            FROM otel_traces FINAL WHERE {_PLACES} AND SpanId IN {{ids:Array(String)}}
-        )
-        {ONE_THREAD}
+        SELECT SpanId, TraceId, {composed}, arrayMap({_CUT}, [{i}, {o}])
+        FROM otel_traces FINAL WHERE {_PLACES} AND {_OF_THESE}
+        {ONE_THREAD}, {BY_PARTITION}
     """
 
 
@@ -66,6 +75,7 @@ SELECT {select(_PLAIN_SPAN)}, {EVENTS}, {LINKS}, {IS_COMPOSED} FROM otel_traces 
 WHERE {_PLACES} AND %s
 ORDER BY TraceId, {ORDER}
 LIMIT {{spans:UInt32}}
+SETTINGS {BY_PARTITION}
 """
 # The order as a key that grows.
 _AFTER = """
@@ -76,6 +86,10 @@ _HOURS = """
 SELECT groupUniqArrayArray(Hours) FROM otel_traces_trace_id_ts
 WHERE Project = {project:String} AND TraceId = {trace:String}
 """
+
+
+# Input and output, by trace and span.
+Values = dict[tuple[str, str], tuple[Value, Value]]
 
 
 class SpanKey(NamedTuple):
@@ -102,12 +116,8 @@ async def of_traces(
     """Return the spans of some traces, at most so many of each; `traces` says in which hours."""
     if not traces:
         return {}
-    places = _places(project, traces)
-    rows = await store.query(_LIGHT, {**places, "spans": spans_max})
-    found: dict[str, list[Span]] = {trace_id: [] for trace_id in traces}
-    for row in rows:
-        found[row[0]].append(Span(**fields(SPAN, row)))
-    return found
+    parameters = {**_places(project, traces), "spans": spans_max}
+    return _by_trace(await store.query(_LIGHT, parameters))
 
 
 async def values(
@@ -117,22 +127,55 @@ async def values(
     span_ids: Sequence[str],
     *,
     characters_max: int,
-) -> dict[tuple[str, str], tuple[Value, Value]]:
-    """Return input and output, as far as a bound goes, by trace and span."""
+) -> Values:
+    """Return input and output of some spans, as far as a bound goes."""
     if not span_ids:
         return {}
-    parameters = {**_places(project, traces), "ids": list(span_ids), "characters": characters_max}
-    rows = await store.query(_PLAIN, parameters)
-    composed = [span_id for span_id, *_, is_composed in rows if is_composed]
+    parameters = {**_places(project, traces), "ids": span_ids, "characters": characters_max}
+    return await _values_in(store, parameters, await store.query(_PLAIN, parameters))
+
+
+async def with_values(
+    store: Store,
+    project: str,
+    traces: Mapping[str, Iterable[datetime]],
+    span_ids: Sequence[str],
+    *,
+    spans_max: int,
+    characters_max: int,
+) -> tuple[dict[str, list[Span]], Values]:
+    """Return what `of_traces` and `values` do, at once: for traces that are read whole anyway."""
+    if not traces:
+        return {}, {}
+    places = _places(project, traces)
+    parameters = {**places, "ids": span_ids, "characters": characters_max, "spans": spans_max}
+    rows = await store.query(_WITH_VALUES, parameters)
+    with_texts = [(row[1], row[0], *row[-2:]) for row in rows if row[-1]]
+    return _by_trace(rows), await _values_in(store, parameters, with_texts)
+
+
+def _by_trace(rows: Iterable[Sequence[Any]]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = defaultdict(list)
+    for row in rows:
+        found[row[0]].append(Span(**fields(SPAN, row)))
+    return found
+
+
+async def _values_in(
+    store: Store, parameters: Mapping[str, Any], rows: Sequence[Sequence[Any]]
+) -> Values:
+    """Return the values in rows of `_values`, put together where no attribute has them whole."""
+    composed = [span_id for span_id, _, is_composed, _ in rows if is_composed]
     # Behind the others, so that these are what is kept of a span.
     rows = [*rows, *await _composed(store, parameters, composed)]
     return {
-        (trace_id, span_id): (
-            Value(span_id=span_id, text=i, characters=i_characters),
-            Value(span_id=span_id, text=o, characters=o_characters),
-        )
-        for span_id, trace_id, i, i_characters, o, o_characters, _ in rows
+        (trace_id, span_id): (_value(span_id, *i), _value(span_id, *o))
+        for span_id, trace_id, _, (i, o) in rows
     }
+
+
+def _value(span_id: str, text: str, characters: int) -> Value:
+    return Value(span_id=span_id, text=text, characters=characters)
 
 
 async def _composed(
@@ -190,13 +233,10 @@ async def _read_whole(store: Store, where: str, parameters: Mapping[str, Any]) -
     found = [_whole(row) for row in rows]
     composed = [row[1] for row in rows if row[-1]]
     wanted = {**parameters, "characters": _CHARACTERS_MAX}
-    values = {
-        (trace_id, span_id): (i, o)
-        for span_id, trace_id, i, _, o, _, _ in await _composed(store, wanted, composed)
-    }
+    values = await _values_in(store, wanted, await _composed(store, wanted, composed))
     for span in found:
-        if value := values.get((span.trace_id, span.span_id)):
-            span.input, span.output = value
+        if pair := values.get((span.trace_id, span.span_id)):
+            span.input, span.output = (value.text for value in pair)
     return found
 
 

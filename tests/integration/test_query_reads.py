@@ -102,8 +102,9 @@ async def _all_pages(asking: httpx.AsyncClient, path: str, **parameters: Any) ->
 
 @pytest.mark.parametrize("sort", [name for s in SORTS for name in (s, f"-{s}")])
 async def test_pages_in_any_order_are_the_whole_list(asking: httpx.AsyncClient, sort: str) -> None:
-    """Each session once, ordered by the figure and then by id, however many share the figure."""
-    rows = await _all_pages(asking, "/api/v1/sessions", sort=sort, limit=7)
+    """Each session once, ordered by the figure, and the same in pages however many share it."""
+    paged = await _all_pages(asking, "/api/v1/sessions", sort=sort, limit=7)
+    whole = await _all_pages(asking, "/api/v1/sessions", sort=sort, limit=200)
     keys: dict[str, Any] = {
         "start": lambda s: s.start_ns,
         "end": lambda s: s.end_ns,
@@ -113,14 +114,15 @@ async def test_pages_in_any_order_are_the_whole_list(asking: httpx.AsyncClient, 
         "errors": lambda s: s.error_count,
         "tokens": lambda s: s.total_tokens,
         "cost": lambda s: s.cost,
-        "id": lambda _: "",
+        "id": lambda s: s.session_id.encode(),
     }
-    expected = sorted(
-        SESSIONS.values(),
-        key=lambda s: (keys[sort.removeprefix("-")](s), s.session_id.encode()),
-        reverse=sort.startswith("-"),
-    )
-    assert [row["session_id"] for row in rows] == [s.session_id for s in expected]
+    key = keys[sort.removeprefix("-")]
+    ids = [row["session_id"] for row in paged]
+    assert ids == [row["session_id"] for row in whole]
+    assert sorted(ids) == sorted(session.session_id for session in SESSIONS.values())
+    by_id = {session.session_id: session for session in SESSIONS.values()}
+    expected = sorted(map(key, by_id.values()), reverse=sort.startswith("-"))
+    assert [key(by_id[session_id]) for session_id in ids] == expected
 
 
 async def test_figures_are_those_of_the_sessions(asking: httpx.AsyncClient) -> None:
@@ -243,6 +245,32 @@ async def test_a_replay_has_values_whole(store: processes.Store) -> None:
     assert {t: (i["text"], o["text"]) for t, (i, o) in found.items()} == expected
     assert all(value["is_whole"] for pair in found.values() for value in pair)
     assert [value["span_id"] for value in found["f" * 32]] == [s.span_id for s in of_two]
+
+
+async def test_a_replay_has_values_of_spans_that_it_does_not_show(store: processes.Store) -> None:
+    """A trace of more spans than a page has room for, what came out being of its last one."""
+    project = f"large-{secrets.token_hex(4)}"
+    small = replace(SPANS[0], trace_id="a" * 32)
+    told = {0: {"input.value": "first"}, 149: {"output.value": "last"}}
+    large = [
+        replace(small, trace_id="b" * 32, span_id=f"{n + 1:016x}", start_ns=NOON_NS + n,
+                attributes={"session.id": small.attributes["session.id"], **told.get(n, {})})
+        for n in range(150)
+    ]  # fmt: skip
+    async with Store(store.config) as client, app_client(store.config) as asking:
+        await keep(client, project, [small, *large])
+        turns = await _all_pages(
+            asking, "/api/v1/session/replay", project=project, id=small.attributes["session.id"]
+        )
+    found = {t["trace_id"]: t for t in turns}
+    values = {i: (t["input"]["text"], t["output"]["text"]) for i, t in found.items()}
+    assert values == {
+        "a" * 32: (small.attributes["input.value"], small.attributes["output.value"]),
+        "b" * 32: ("first", "last"),
+    }
+    assert [span["span_id"] for span in found["b" * 32]["spans"]] == [
+        span.span_id for span in large[:100]
+    ]
 
 
 async def test_a_replay_can_be_searched(asking: httpx.AsyncClient) -> None:
