@@ -157,8 +157,8 @@ SEVERAL_THREADS = (
     "SETTINGS max_threads = 4, merge_tree_min_rows_for_concurrent_read = 1,"
     " merge_tree_min_bytes_for_concurrent_read = 1"
 )
-# The hour of a span is part of its key, so all versions of it stand in the partition of one day.
-# Told so, the engine looks into no other day than those that are asked for.
+# The hour of a span and the time of a log record are part of their keys, so all versions of one
+# stand in the partition of one day. Told so, the engine looks into no day that is not asked for.
 BY_PARTITION = "do_not_merge_across_partitions_select_final = 1"
 
 

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from query.reads.columns import LOG, WHOLE_LOG, Columns, fields, select
+from query.reads.columns import BY_PARTITION, LOG, WHOLE_LOG, Columns, fields, select
 from query.reads.models import LogRecord, Turn, WholeLogRecord
 from runtime.errors import NotFound
 from store.client import Store
@@ -36,6 +36,7 @@ WHERE Project = {{project:String}}
     AND toUnixTimestamp64Nano(Timestamp) BETWEEN {{from:Int64}} AND {{to:Int64}}
 ORDER BY {_KEY}
 LIMIT {{logs:UInt32}} BY Turn
+SETTINGS {BY_PARTITION}
 """
 # Records of other turns than those on the page stand there.
 _ELSEWHERE = """
@@ -53,6 +54,7 @@ WHERE Project = {{project:String}} AND TraceId = {{trace:String}}
     AND ({_KEY}) > ({{after:Int64}}, {{after_hash:Int64}})
 ORDER BY {_KEY}
 LIMIT {{logs:UInt32}}
+SETTINGS {BY_PARTITION}
 """
 
 
@@ -63,6 +65,7 @@ SELECT {select(WHOLE_LOG)} FROM otel_logs FINAL
 WHERE {_IN_SESSION} AND %s AND ({_KEY}) > ({{after:Int64}}, {{after_hash:Int64}})
 ORDER BY {_KEY}
 LIMIT {{logs:UInt32}}
+SETTINGS {BY_PARTITION}
 """
 _IN_TRACE = "TraceId = {trace:String}"
 _IN_NONE = """

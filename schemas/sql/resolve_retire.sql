@@ -23,5 +23,6 @@ FROM
 )
 ARRAY JOIN copies AS copy
 WHERE copy.2 < Newest
--- Older selves may stand on any days.
-SETTINGS max_partitions_per_insert_block = 0
+-- Older selves may stand on any days. But all rows of a key stand on one: to merge them, no other
+-- is looked into.
+SETTINGS max_partitions_per_insert_block = 0, do_not_merge_across_partitions_select_final = 1

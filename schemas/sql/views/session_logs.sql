@@ -27,3 +27,4 @@ WHERE Project = {project:String} AND (
     OR (otel_logs.SessionId = '' AND TraceId IN traces)
 )
 ORDER BY Timestamp, ContentHash
+SETTINGS do_not_merge_across_partitions_select_final = 1

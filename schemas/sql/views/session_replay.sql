@@ -44,3 +44,4 @@ SELECT
 FROM otel_traces FINAL
 WHERE Project = {project:String} AND (Project, toStartOfHour(Timestamp), TraceId) IN places
 ORDER BY Timestamp, ParentSpanId != '', Duration DESC, SpanId
+SETTINGS do_not_merge_across_partitions_select_final = 1
