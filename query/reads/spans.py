@@ -37,24 +37,18 @@ Project = {project:String}
     AND toStartOfHour(Timestamp) IN {hours:Array(DateTime('UTC'))}
     AND TraceId IN {traces:Array(String)}
 """
-_LIGHT = f"""
-SELECT {select(SPAN)} FROM otel_traces FINAL WHERE {_PLACES}
-ORDER BY TraceId, {ORDER}
-LIMIT {{spans:UInt32}} BY TraceId
-{ONE_THREAD}, {BY_PARTITION}
-"""
 _CUT = "value -> (substringUTF8(value, 1, {characters:UInt32}), lengthUTF8(value))"
 _OF_THESE = "SpanId IN {ids:Array(String)}"
-# Both in one statement, which takes two thirds of what the two take. It reads the attributes of all
-# spans of the traces, for those of a few of them.
-_WITH_VALUES = f"""
-SELECT {select(SPAN)}, {IS_COMPOSED},
-    arrayMap({_CUT}, if({_OF_THESE}, [{PLAIN_INPUT}, {PLAIN_OUTPUT}], []))
-FROM otel_traces FINAL WHERE {_PLACES}
-ORDER BY TraceId, {ORDER}
-LIMIT {{spans:UInt32}} BY TraceId
-{SEVERAL_THREADS}, {BY_PARTITION}
-"""
+
+
+def _in_order(columns: str, threads: str) -> str:
+    """Return a SELECT of the first spans of each trace."""
+    return f"""
+        SELECT {columns} FROM otel_traces FINAL WHERE {_PLACES}
+        ORDER BY TraceId, {ORDER}
+        LIMIT {{spans:UInt32}} BY TraceId
+        {threads}, {BY_PARTITION}
+    """
 
 
 def _values(i: str, o: str, composed: str) -> str:
@@ -66,6 +60,13 @@ def _values(i: str, o: str, composed: str) -> str:
     """
 
 
+_LIGHT = _in_order(select(SPAN), ONE_THREAD)
+# Spans and values in one statement, which takes two thirds of what the two take. It reads the
+# attributes of all spans of the traces, for those of a few of them.
+_PLAIN_OF_THESE = f"if({_OF_THESE}, [{PLAIN_INPUT}, {PLAIN_OUTPUT}], [])"
+_WITH_VALUES = _in_order(
+    f"{select(SPAN)}, {IS_COMPOSED}, arrayMap({_CUT}, {_PLAIN_OF_THESE})", SEVERAL_THREADS
+)
 _PLAIN = _values(PLAIN_INPUT, PLAIN_OUTPUT, IS_COMPOSED)
 _COMPOSED = with_attribute_values(_values(INPUT, OUTPUT, "false"))
 _CHARACTERS_MAX = 2**32 - 1  # of a value that is wanted whole
