@@ -152,10 +152,10 @@ LINKS = "arrayZip(Links.TraceId, Links.SpanId, Links.Attributes)"
 # threads takes longer than to read them.
 ONE_THREAD = "SETTINGS max_threads = 1"
 # For what reads dozens of places, and all that stands there: the engine shares out no less than a
-# hundred thousand rows, unless told.
+# hundred thousand rows, and eight granules to a thread, unless told.
 SEVERAL_THREADS = (
     "SETTINGS max_threads = 4, merge_tree_min_rows_for_concurrent_read = 1,"
-    " merge_tree_min_bytes_for_concurrent_read = 1"
+    " merge_tree_min_bytes_for_concurrent_read = 1, merge_tree_min_read_task_size = 1"
 )
 # The hour of a span and the time of a log record are part of their keys, so all versions of one
 # stand in the partition of one day. Told so, the engine looks into no day that is not asked for.
