@@ -15,6 +15,7 @@ JVM_OPTIONS = [
     "-Xms64m",
     "-Xmx256m",
     "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # none lives long enough to win back what C2 costs
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 ]
 
