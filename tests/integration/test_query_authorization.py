@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount, Route
@@ -37,6 +38,8 @@ def _in(project: str, role: RoleName) -> dict[str, RoleName]:
     return {project: role}
 
 
+# Whoever asks shares the application, and with it the loop that it runs in.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 PROJECT = f"shop-{secrets.token_hex(4)}"
 USERS = (
     *(user(role, **_in(PROJECT, role)) for role in get_args(RoleName)),
@@ -179,10 +182,12 @@ class Running:
     shared: str  # the path of a public link to a session of PROJECT
 
 
-@pytest.fixture
-async def running(store: processes.Store, tmp_path: Path) -> AsyncIterator[Running]:
-    """An application with users and keys."""
-    path = tmp_path / "keys.json"
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    store: processes.Store, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """An application with users and keys, for all tests of this file."""
+    path = tmp_path_factory.mktemp("keys") / "keys.json"
     config = Config(store=store.config, query=query_config(*USERS), keys=KeysConfig(file=path))
     headers = {f"{role} key": _bearer(path, PROJECT, role) for role in ("viewer", "editor")}
     headers["stranger key"] = _bearer(path, "bank", "admin")
