@@ -1,4 +1,4 @@
-"""What many tests share: a store, a Kafka, and how thoroughly properties are searched."""
+"""What tests share: a store, a pipeline, a Kafka, and how thoroughly properties are searched."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Store]
     """A running embedded store with every table and view; tests keep apart by project."""
     with processes.store(tmp_path_factory.mktemp("store")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Pipeline]:
+    """A running pipeline, which takes seconds to start; tests keep apart by session."""
+    with processes.pipeline(tmp_path_factory.mktemp("pipeline")) as pipeline:
+        yield pipeline
 
 
 @pytest.fixture(scope="session")

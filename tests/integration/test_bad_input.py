@@ -24,12 +24,11 @@ PROTOBUF = "application/x-protobuf"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Pipeline]:
-    """A running pipeline, for all tests of this file; no process of it may die of them."""
-    with processes.pipeline(tmp_path_factory.mktemp("pipeline")) as pipeline:
-        pids = [pipeline.pid(child) for child in ("ingest", "worker", "store")]
-        yield pipeline
-        assert pids == [pipeline.pid(child) for child in ("ingest", "worker", "store")]
+def running(running: processes.Pipeline) -> Iterator[processes.Pipeline]:
+    """The running pipeline; no process of it may die of the tests of this file."""
+    pids = [running.pid(child) for child in ("ingest", "worker", "store")]
+    yield running
+    assert pids == [running.pid(child) for child in ("ingest", "worker", "store")]
 
 
 def post(

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -36,13 +36,6 @@ EXPORTERS: dict[str, Callable[[processes.Pipeline], LogRecordExporter]] = {
     ),
 }
 NOW_NS = time.time_ns()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Pipeline]:
-    """A running pipeline, for all tests of this file."""
-    with processes.pipeline(tmp_path_factory.mktemp("pipeline")) as pipeline:
-        yield pipeline
 
 
 @pytest.mark.parametrize("name", EXPORTERS)

@@ -36,13 +36,6 @@ EXPORTERS: dict[str, Callable[[processes.Pipeline], SpanExporter]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Pipeline]:
-    """A running pipeline, for all tests of this file."""
-    with processes.pipeline(tmp_path_factory.mktemp("pipeline")) as pipeline:
-        yield pipeline
-
-
 @pytest.fixture
 def provider() -> Iterator[tuple[TracerProvider, InMemorySpanExporter]]:
     """A provider of its own that keeps what it sends in memory too."""

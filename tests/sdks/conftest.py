@@ -1,4 +1,4 @@
-"""A pipeline for all programs that use SDKs, and a model for those that call one over HTTP."""
+"""What programs that use SDKs are told, and a model for those that call one over HTTP."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ import pytest
 
 from tests import processes
 from tests.sdks import chat_model
-
-
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Pipeline]:
-    """A running pipeline."""
-    with processes.pipeline(tmp_path_factory.mktemp("sdks")) as pipeline:
-        yield pipeline
 
 
 @pytest.fixture
