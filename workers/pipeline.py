@@ -93,8 +93,10 @@ class Pipeline:
             measuring.cancel()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        while True:
             async with self._consuming:
+                if stop.is_set():  # asked here, as the turn may have been long in coming
+                    return
                 records = await self._until_done("consume", self._consume)  # consume
                 earlier, done = self._latest, asyncio.Event()
                 self._latest = done
