@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from tests import processes
+from tests import processes, transfer
 from tests.kafka.cluster import Cluster
 
 # Every failure is printed so that it can be repeated; the engine's speed is not under test.
@@ -34,6 +34,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Pipe
     """A running pipeline, which takes seconds to start; tests keep apart by session."""
     with processes.pipeline(tmp_path_factory.mktemp("pipeline")) as pipeline:
         yield pipeline
+
+
+@pytest.fixture(scope="session")
+def two_projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[transfer.Running]:
+    """A running pipeline that knows two projects by their keys; tests keep apart by session."""
+    with transfer.running(tmp_path_factory.mktemp("two-projects")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import gzip
 import json
 import secrets
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +30,9 @@ _HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A running pipeline with two projects, for all tests of this file."""
-    with transfer.running(tmp_path_factory.mktemp("pipeline")) as found:
-        yield found
+def running(two_projects: Running) -> Running:
+    """A running pipeline with two projects."""
+    return two_projects
 
 
 def carry(running: Running, session_id: str, folder: Path) -> bytes:

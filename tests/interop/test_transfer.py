@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests import samples, transfer
+from tests import samples
 from tests.interop import collector
 from tests.interop.test_collector import read
 from tests.processes import free_port, wait_until
@@ -31,10 +31,9 @@ FILES: dict[str, Mapping[str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A running pipeline with two projects, for all tests of this file."""
-    with transfer.running(tmp_path_factory.mktemp("pipeline")) as found:
-        yield found
+def running(two_projects: Running) -> Running:
+    """A running pipeline with two projects."""
+    return two_projects
 
 
 def spans(session_id: str) -> list[Span]:
