@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -42,9 +42,17 @@ async def app_client(
 
 async def keep(store: Store, project: str, spans: Sequence[SentSpan]) -> None:
     """Insert spans and resolve their sessions, as a worker does with what it consumed."""
-    envelope = Envelope(project=project, received_ns=spans[0].received_ns, spans=len(spans))
-    record = Record(value=otlp.request(spans), headers=envelope.to_headers())
-    batch = Batch.of([ConsumedRecord(partition=0, offset=0, appended_at_ns=0, record=record)])
+    await keep_all(store, {project: spans})
+
+
+async def keep_all(store: Store, sent: Mapping[str, Sequence[SentSpan]]) -> None:
+    """Do so with spans of several projects, a record each, in one batch."""
+    records = []
+    for offset, (project, spans) in enumerate(sent.items()):
+        envelope = Envelope(project=project, received_ns=spans[0].received_ns, spans=len(spans))
+        record = Record(value=otlp.request(spans), headers=envelope.to_headers())
+        records.append(ConsumedRecord(partition=0, offset=offset, appended_at_ns=0, record=record))
+    batch = Batch.of(records)
     await Inserter(store, sessions=SessionsConfig(), times=TimesConfig()).insert(batch)
     await Resolver(store).resolve(batch.id)
 
