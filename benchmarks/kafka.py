@@ -174,7 +174,7 @@ def run_leg(
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="sessiontrail-bench-"))
         )
-        cluster = stack.enter_context(Cluster(folder=folder / "kafka"))
+        cluster = stack.enter_context(Cluster(folder=folder / "kafka", java_options=()))
         settings = (f"buffer.kafka.topics.partitions={_PARTITIONS}", "ingest.processes=1", *given)
         deployed = stack.enter_context(
             deployment(cluster, folder / "data", _TOPIC, "log.level=warning", *settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from typing import Self
 from tests import processes
 from tests.kafka import properties
 from tests.kafka.certificates import Certificates, issue
-from tests.kafka.node import Node
+from tests.kafka.node import SHORT_LIVED, Node
 from tests.kafka.wire import Metadata, metadata
 
 PLAINTEXT = "PLAINTEXT"
@@ -29,7 +29,8 @@ class Cluster:
 
     With three nodes, topics have three replicas of which two must be in sync. `security` adds the
     listeners SASL_PLAINTEXT and SASL_SSL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) and SSL, which asks
-    for a client's certificate. `broker_properties` overrule the ones in properties.py.
+    for a client's certificate. `broker_properties` overrule the ones in properties.py. Who measures
+    gives other `java_options`.
 
     The methods block; those that wait fail after a minute. None needs the caller's event loop:
     `asyncio.to_thread` may call them while load is running.
@@ -39,6 +40,7 @@ class Cluster:
     nodes: int = 1
     security: bool = False
     broker_properties: Mapping[str, str] = field(default_factory=dict)
+    java_options: Sequence[str] = SHORT_LIVED
     _nodes: dict[int, Node] = field(default_factory=dict, init=False, repr=False)
     _certificates: Certificates | None = field(default=None, init=False, repr=False)
 
@@ -164,6 +166,7 @@ class Cluster:
                 id=id_,
                 folder=self.folder / str(id_),
                 ports={listener: _free_port() for listener in listeners},
+                java_options=self.java_options,
             )
             for id_ in range(1, self.nodes + 1)
         }

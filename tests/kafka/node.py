@@ -15,9 +15,10 @@ JVM_OPTIONS = [
     "-Xms64m",
     "-Xmx256m",
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # none lives long enough to win back what C2 costs
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 ]
+# Most nodes do not live long enough to win back what C2 costs.
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
 
 
 @dataclass(kw_only=True)
@@ -27,6 +28,7 @@ class Node:
     id: int
     folder: Path
     ports: Mapping[str, int]
+    java_options: Sequence[str]
     _is_frozen: bool = field(default=False, init=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
@@ -61,14 +63,16 @@ class Node:
         lines = (f"{key}={value}\n" for key, value in properties.items())
         (self.folder / "server.properties").write_text("".join(lines), encoding="utf-8")
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties"]
-        command = [*_java(), *tool, *options]
+        command = [*_java(SHORT_LIVED), *tool, *options]
         subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, check=True)
 
     def start(self) -> None:
         """Start the process; it serves a few seconds later."""
         assert self._process is None, f"node {self.id} is running"
         self._process = guard.start(
-            [*_java(), "kafka.Kafka", "server.properties"], folder=self.folder, log=self.log
+            [*_java(self.java_options), "kafka.Kafka", "server.properties"],
+            folder=self.folder,
+            log=self.log,
         )
 
     def kill(self) -> None:
@@ -93,5 +97,5 @@ class Node:
         self._process.send_signal(number)
 
 
-def _java() -> list[str]:
-    return ["java", *JVM_OPTIONS, "-cp", f"{jars()}/*"]
+def _java(options: Sequence[str]) -> list[str]:
+    return ["java", *JVM_OPTIONS, *options, "-cp", f"{jars()}/*"]
