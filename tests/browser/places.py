@@ -7,6 +7,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Locator, Page
 
+# The order of sessions that are equal in what a list is ordered by.
+OF_EQUALS = "reinterpretAsInt64(sipHash64(SessionId))"
+
 
 def listing(**filters: Any) -> str:
     """Return where the list is, filtered."""

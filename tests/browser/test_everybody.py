@@ -146,7 +146,7 @@ def test_everything_works_without_scripts(
     by_tokens = page.get_by_role("columnheader", name="Tokens").get_by_role("link")
     places.follow(page, by_tokens)
     assert places.shown(page) == site.sessions(
-        "WHERE ErrorCount > 0 ORDER BY TotalTokens DESC, SessionId DESC LIMIT 50"
+        f"WHERE ErrorCount > 0 ORDER BY TotalTokens DESC, {places.OF_EQUALS} DESC LIMIT 50"
     )
     page.goto(places.listing(q=unmarked))
     page.locator("tbody").get_by_role("button").click()

@@ -34,7 +34,7 @@ def test_the_root_is_the_list_with_the_latest_first(
     page = new_profile().open("/")
     expect(page).to_have_title("Sessions · SessionTrail")
     assert places.shown(page) == site.sessions(
-        f"ORDER BY EndTime DESC, SessionId DESC LIMIT {PAGE}"
+        f"ORDER BY EndTime DESC, {places.OF_EQUALS} DESC LIMIT {PAGE}"
     )
 
 
@@ -80,7 +80,8 @@ def test_each_column_sorts_both_ways(site: Site, new_profile: Callable[..., Prof
             header.get_by_role("link").click()
             expect(header).to_have_attribute("aria-sort", said)
             assert page.locator("[aria-sort]").count() == 1
-            order = f"ORDER BY {column} {direction}, SessionId {direction} LIMIT {PAGE}"
+            equals = f"{places.OF_EQUALS} {direction}"
+            order = f"ORDER BY {column} {direction}, {equals} LIMIT {PAGE}"
             assert places.shown(page) == site.sessions(order), order
 
 
@@ -94,7 +95,7 @@ def test_pages_follow_each_other_without_gaps(
         following.click()
         expect(page.get_by_role("link", name="First page")).to_be_visible()
         found += places.shown(page)
-    assert found == site.sessions("ORDER BY Cost DESC, SessionId DESC")
+    assert found == site.sessions(f"ORDER BY Cost DESC, {places.OF_EQUALS} DESC")
     assert len(found) > PAGE
     page.get_by_role("link", name="First page").click()
     expect(page.get_by_role("link", name="First page")).to_have_count(0)

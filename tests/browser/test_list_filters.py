@@ -71,7 +71,9 @@ def test_each_filter_finds_its_sessions(
     fill(page)
     page.get_by_role("button", name="Apply").click()
     expect(page.locator(".removable").first).to_be_visible()
-    expected = site.sessions(f"WHERE {condition} ORDER BY EndTime DESC, SessionId DESC LIMIT 50")
+    expected = site.sessions(
+        f"WHERE {condition} ORDER BY EndTime DESC, {places.OF_EQUALS} DESC LIMIT 50"
+    )
     assert expected
     assert len(expected) < 50
     assert places.shown(page) == expected
@@ -110,7 +112,7 @@ def test_times_are_filtered_by_the_form(site: Site, new_profile: Callable[..., P
     expect(page.locator(".removable")).to_have_count(2)
     expected = site.sessions(
         "WHERE EndTime >= {low:DateTime64(6)} AND StartTime < {high:DateTime64(6)}"
-        " ORDER BY EndTime DESC, SessionId DESC",
+        f" ORDER BY EndTime DESC, {places.OF_EQUALS} DESC",
         low=low,
         high=high,
     )
