@@ -165,9 +165,9 @@ async def traces(
 
 
 async def _add_spans(store: Store, project: str, turns: Sequence[Turn]) -> None:
-    """Add spans, input and output."""
+    """Add spans, input and output, at once but for turns of more spans than are shown."""
     small = [turn for turn in turns if turn.span_count <= SPANS_MAX]
-    # Not read whole for two values.
+    # Of these the attributes of all spans would be read for the values of two.
     large = [turn for turn in turns if turn.span_count > SPANS_MAX]
     (found, values), of_large, values_of_large = await asyncio.gather(
         spans.with_values(
@@ -209,7 +209,7 @@ async def whole_trace(store: Store, project: str, trace_id: str, *, spans_max: i
     """
     hours = await spans.hours_of(store, project, trace_id)
     found = await spans.of_traces(store, project, {trace_id: hours}, spans_max=spans_max)
-    if not found[trace_id]:
+    if trace_id not in found:
         raise NotFound("the spans of this trace are not kept any more")
     return arrange(found[trace_id])
 

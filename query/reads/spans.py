@@ -114,7 +114,10 @@ async def of_traces(
     *,
     spans_max: int,
 ) -> dict[str, list[Span]]:
-    """Return the spans of some traces, at most so many of each; `traces` says in which hours."""
+    """
+    Return the spans of some traces, at most so many of each, for those that have any; `traces` says
+    in which hours.
+    """
     if not traces:
         return {}
     parameters = {**_places(project, traces), "spans": spans_max}
@@ -159,7 +162,7 @@ def _by_trace(rows: Iterable[Sequence[Any]]) -> dict[str, list[Span]]:
     found: dict[str, list[Span]] = defaultdict(list)
     for row in rows:
         found[row[0]].append(Span(**fields(SPAN, row)))
-    return found
+    return dict(found)
 
 
 async def _values_in(
